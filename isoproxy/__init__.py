@@ -2,6 +2,6 @@
 
 import txaio
 
-txaio.use_twisted()
+txaio.use_twisted()  # type: ignore[no-untyped-call]  # txaio ships no types
 
 __version__ = "0.1.0"

@@ -1,0 +1,128 @@
+"""DedicatedService: what a user asks for. Defaults here are the CRD's; a test holds the two together."""
+
+from enum import Enum
+from typing import Any
+
+from pydantic import Field
+
+from isoproxy.model.metadata import ObjectMeta
+from isoproxy.model.parsing import InvalidObject, Json, model, parse
+from isoproxy.model.pod import Condition
+
+UNLIMITED_POOL_CEILING = 1000
+"""The bound on pods of a service that names none: clients must not be able to make a cluster grow without limit."""
+
+
+class ServiceType(Enum):
+    """How the proxies are reached on a cluster."""
+
+    CLUSTER_IP = "ClusterIP"
+    LOAD_BALANCER = "LoadBalancer"
+    NODE_PORT = "NodePort"
+
+
+@model
+class ServiceSpec:
+    """Where clients connect."""
+
+    type: ServiceType = ServiceType.CLUSTER_IP
+    port: int = 9090
+    annotations: dict[str, str] = Field(default_factory=dict)
+
+
+@model
+class QueueSpec:
+    """How long, and how many, connections may wait for a pod."""
+
+    timeout_seconds: int = 30
+    max_length: int = 1000
+
+
+@model
+class SessionSpec:
+    """Limits of one connection; unset means none."""
+
+    connect_timeout_seconds: int = 5
+    idle_timeout_seconds: int | None = None
+    max_duration_seconds: int | None = None
+
+
+@model
+class NetworkSpec:
+    """What the pods may reach; nothing unless opened."""
+
+    allow_dns: bool = Field(default=False, alias="allowDNS")
+    allowed_cidrs: tuple[str, ...] = Field(default=(), alias="allowedCIDRs")
+
+
+@model
+class DedicatedServiceSpec:
+    """The program, how many to keep warm, and the limits. The Kubernetes pod fields are passed on as they are."""
+
+    image: str
+    port: int = 8080
+    replicas: int = 1
+    max_pods: int | None = None
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: tuple[Json, ...] = ()
+    resources: Json = Field(default_factory=dict)
+    image_pull_secrets: tuple[Json, ...] = ()
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: tuple[Json, ...] = ()
+    affinity: Json = Field(default_factory=dict)
+    runtime_class_name: str = ""
+    volumes: tuple[Json, ...] = ()
+    volume_mounts: tuple[Json, ...] = ()
+    readiness_probe: Json = Field(default_factory=dict)
+    security_context: Json = Field(default_factory=dict)
+    priority_class_name: str = ""
+    termination_grace_period_seconds: int = 1
+    service: ServiceSpec = Field(default_factory=ServiceSpec)
+    queue: QueueSpec = Field(default_factory=QueueSpec)
+    session: SessionSpec = Field(default_factory=SessionSpec)
+    network: NetworkSpec = Field(default_factory=NetworkSpec)
+
+    @property
+    def pod_ceiling(self) -> int:
+        """How many of its Pods may exist at once, ending ones included."""
+        return self.max_pods if self.max_pods is not None else max(UNLIMITED_POOL_CEILING, 2 * self.replicas)
+
+
+@model
+class DedicatedServiceStatus:
+    """What the operator reports. ``total_targets`` and ``available_targets`` are the older operator's names."""
+
+    total_targets: int = 0
+    available_targets: int = 0
+    in_use: int = 0
+    queued: int = 0
+    endpoints: tuple[str, ...] = ()
+    observed_generation: int = 0
+    conditions: tuple[Condition, ...] = ()
+
+
+@model
+class DedicatedService:
+    """One DedicatedService as last seen."""
+
+    metadata: ObjectMeta
+    spec: DedicatedServiceSpec
+    status: DedicatedServiceStatus = Field(default_factory=DedicatedServiceStatus)
+
+
+@model
+class InvalidService:
+    """A DedicatedService whose spec cannot be understood: reported on the object, its pods left as they are."""
+
+    metadata: ObjectMeta
+    problem: str
+    status: DedicatedServiceStatus = Field(default_factory=DedicatedServiceStatus)
+
+
+def parse_service(obj: dict[str, Any]) -> DedicatedService | InvalidService:
+    """Return the service, or what is wrong with its spec; raises InvalidObject only if it has no usable metadata."""
+    try:
+        return parse(DedicatedService, obj)
+    except InvalidObject as error:
+        return InvalidService(metadata=parse(ObjectMeta, obj.get("metadata", {})), problem=str(error))

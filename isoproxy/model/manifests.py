@@ -1,0 +1,169 @@
+"""The objects that the operator creates for a service. Each is a pure function of what it is made from."""
+
+import hashlib
+import json
+from typing import Any
+
+from isoproxy.model import names
+from isoproxy.model.dedicatedservice import DedicatedService
+from isoproxy.model.isolationpod import IsolationPod
+from isoproxy.model.parsing import Json
+from isoproxy.model.proxysettings import ProxySettings
+
+_DNS_PORT = 53
+
+
+def template_hash(service: DedicatedService) -> str:
+    """Return a short hash of everything of the spec that shapes a pod; equal hashes mean interchangeable pods."""
+    shape = json.dumps(_pod_spec(service, pod_name=""), sort_keys=True, default=str)
+    return hashlib.sha256(shape.encode()).hexdigest()[:12]
+
+
+def isolation_pod(service: DedicatedService, name: str) -> Json:
+    """Return the IsolationPod called ``name``, unassigned and owned by the service."""
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": "IsolationPod",
+        "metadata": {
+            "name": name,
+            "labels": _labels(service) | {names.LABEL_TEMPLATE: template_hash(service)},
+            "ownerReferences": [_owned_by(service)],
+        },
+        "spec": {"serviceName": service.metadata.name, "podName": name, "port": service.spec.port},
+    }
+
+
+def pod(service: DedicatedService, record: IsolationPod) -> Json:
+    """Return the Pod of ``record``, which is its only owner."""
+    owner = {
+        "apiVersion": names.API_VERSION,
+        "kind": "IsolationPod",
+        "name": record.metadata.name,
+        "uid": record.metadata.uid,
+        "controller": True,
+    }
+    labels = _labels(service) | {
+        names.LABEL_ROLE: names.ROLE_POD,
+        names.LABEL_TEMPLATE: record.template,
+        "app.kubernetes.io/name": service.metadata.name,
+        "app.kubernetes.io/managed-by": "isoproxy",
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": record.metadata.name, "labels": labels, "ownerReferences": [owner]},
+        "spec": _pod_spec(service, pod_name=record.metadata.name),
+    }
+
+
+def network_policy(service: DedicatedService) -> Json:
+    """Return the wall around the service's pods: in only from its proxies on its port, out only as opened."""
+    spec = service.spec
+    from_proxies = {
+        "podSelector": {
+            "matchLabels": {
+                names.LABEL_SERVICE_UID: service.metadata.uid,
+                names.LABEL_ROLE: names.ROLE_PROXY,
+            }
+        }
+    }
+    egress: list[Json] = []
+    if spec.network.allow_dns:
+        egress.append({"ports": [{"protocol": protocol, "port": _DNS_PORT} for protocol in ("UDP", "TCP")]})
+    if spec.network.allowed_cidrs:
+        egress.append({"to": [{"ipBlock": {"cidr": cidr}} for cidr in spec.network.allowed_cidrs]})
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {
+            "name": f"{service.metadata.name}-pods",
+            "labels": _labels(service),
+            "ownerReferences": [_owned_by(service)],
+        },
+        "spec": {
+            "podSelector": {
+                "matchLabels": {
+                    names.LABEL_SERVICE_UID: service.metadata.uid,
+                    names.LABEL_ROLE: names.ROLE_POD,
+                }
+            },
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"from": [from_proxies], "ports": [{"protocol": "TCP", "port": spec.port}]}],
+            "egress": egress,
+        },
+    }
+
+
+def settings_config_map(service: DedicatedService) -> Json:
+    """Return the ConfigMap that tells the service's proxies their limits."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": names.settings_name(service.metadata.name),
+            "labels": _labels(service),
+            "ownerReferences": [_owned_by(service)],
+        },
+        "data": ProxySettings.of(service).to_data(),
+    }
+
+
+def _labels(service: DedicatedService) -> dict[str, str]:
+    return {names.LABEL_SERVICE: service.metadata.name, names.LABEL_SERVICE_UID: service.metadata.uid}
+
+
+def _owned_by(service: DedicatedService) -> Json:
+    # blockOwnerDeletion is never set: it would need rights on finalizers, and could hold up a user's delete.
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": "DedicatedService",
+        "name": service.metadata.name,
+        "uid": service.metadata.uid,
+        "controller": True,
+    }
+
+
+def _pod_spec(service: DedicatedService, *, pod_name: str) -> Json:
+    spec = service.spec
+    optional: dict[str, Any] = {
+        "imagePullSecrets": list(spec.image_pull_secrets),
+        "nodeSelector": spec.node_selector,
+        "tolerations": list(spec.tolerations),
+        "affinity": spec.affinity,
+        "runtimeClassName": spec.runtime_class_name,
+        "volumes": list(spec.volumes),
+        "priorityClassName": spec.priority_class_name,
+    }
+    return {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": spec.termination_grace_period_seconds,
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}} | spec.security_context,
+        "containers": [_container(service, pod_name=pod_name)],
+    } | {field: value for field, value in optional.items() if value}
+
+
+def _container(service: DedicatedService, *, pod_name: str) -> Json:
+    spec = service.spec
+    optional: dict[str, Any] = {
+        "command": list(spec.command),
+        "args": list(spec.args),
+        "resources": spec.resources,
+        "volumeMounts": list(spec.volume_mounts),
+        "readinessProbe": spec.readiness_probe,
+    }
+    # Programs learn where to listen the same way on a cluster and on one machine. Ours come first, so that the
+    # user's own entries may refer to them as $(POD_IP).
+    ours: list[Json] = [
+        {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+        {"name": "POD_NAME", "value": pod_name},
+        {"name": "PORT", "value": str(spec.port)},
+    ]
+    return {
+        "name": names.CONTAINER_NAME,
+        "image": spec.image,
+        "ports": [{"name": "main", "containerPort": spec.port, "protocol": "TCP"}],
+        "env": ours + list(spec.env),
+        "securityContext": {"allowPrivilegeEscalation": False},
+    } | {field: value for field, value in optional.items() if value}

@@ -1,0 +1,39 @@
+"""The part of ``metadata`` that decisions are made from."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from pydantic import Field
+
+from isoproxy.model.parsing import model
+
+
+@model
+class OwnerReference:
+    """One entry of ``metadata.ownerReferences``."""
+
+    kind: str
+    name: str
+    uid: str
+    api_version: str = ""
+
+
+@model
+class ObjectMeta:
+    """Identity and history of one object; ``resource_version`` is opaque but for its equality."""
+
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+    deletion_grace_period_seconds: int | None = None
+    labels: Mapping[str, str] = Field(default_factory=dict)
+    annotations: Mapping[str, str] = Field(default_factory=dict)
+    owner_references: tuple[OwnerReference, ...] = ()
+
+    def owner_uid(self, kind: str) -> str:
+        """Return the uid of the owner of that kind, or ``""``."""
+        return next((owner.uid for owner in self.owner_references if owner.kind == kind), "")

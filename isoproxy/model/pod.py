@@ -1,0 +1,118 @@
+"""The facts of a Pod that decide what may be done with it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from isoproxy.model import names
+from isoproxy.model.metadata import ObjectMeta
+from isoproxy.model.parsing import model
+
+
+@model
+class Condition:
+    """One entry of ``status.conditions``."""
+
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+    last_transition_time: datetime | None = None
+    observed_generation: int | None = None
+
+
+@model
+class StateDetail:
+    """Why a container waits or ended."""
+
+    reason: str = ""
+    message: str = ""
+    exit_code: int | None = None
+
+
+@model
+class ContainerState:
+    """At most one of the three is set."""
+
+    waiting: StateDetail | None = None
+    running: Mapping[str, Any] | None = None
+    terminated: StateDetail | None = None
+
+
+@model
+class ContainerStatus:
+    """What the kubelet says of the container."""
+
+    name: str = ""
+    restart_count: int = 0
+    state: ContainerState = Field(default_factory=ContainerState)
+
+
+@model
+class PodStatus:
+    """The kubelet's word."""
+
+    phase: str = "Pending"
+    pod_ip: str = Field(default="", alias="podIP")
+    reason: str = ""
+    message: str = ""
+    conditions: tuple[Condition, ...] = ()
+    container_statuses: tuple[ContainerStatus, ...] = ()
+
+
+@model
+class Pod:
+    """One Pod as last seen."""
+
+    metadata: ObjectMeta
+    status: PodStatus = Field(default_factory=PodStatus)
+
+    @property
+    def service_uid(self) -> str:
+        """The uid of the DedicatedService it was made for."""
+        return self.metadata.labels.get(names.LABEL_SERVICE_UID, "")
+
+    @property
+    def ending(self) -> bool:
+        """Whether its deletion has begun."""
+        return self.metadata.deletion_timestamp is not None
+
+    @property
+    def terminal(self) -> bool:
+        """Whether its one life is over: it failed, finished, restarted or is being deleted."""
+        return (
+            self.ending
+            or self.status.phase in ("Failed", "Succeeded")
+            or any(container.restart_count > 0 for container in self.status.container_statuses)
+        )
+
+    @property
+    def ready_since(self) -> datetime | None:
+        """When it became Ready, or None; ``creationTimestamp`` stands in for a missing time."""
+        for condition in self.status.conditions:
+            if condition.type == "Ready" and condition.status == "True":
+                return condition.last_transition_time or self.metadata.creation_timestamp
+        return None
+
+    @property
+    def ready(self) -> bool:
+        """Whether a connection may be handed to it."""
+        is_ready = any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
+        return is_ready and self.status.pod_ip != "" and not self.terminal
+
+    @property
+    def trouble(self) -> str:
+        """Why it does not start or has ended, as ``Reason: message``; ``""`` where nothing is wrong."""
+        for container in self.status.container_statuses:
+            detail = container.state.terminated or container.state.waiting
+            if detail is not None and detail.reason not in ("", "ContainerCreating", "PodInitializing"):
+                code = f" (exit code {detail.exit_code})" if detail.exit_code is not None else ""
+                return f"{detail.reason}: {detail.message}{code}" if detail.message else f"{detail.reason}{code}"
+        if self.status.reason:
+            return f"{self.status.reason}: {self.status.message}"
+        for condition in self.status.conditions:
+            if condition.type == "PodScheduled" and condition.status == "False":
+                return f"{condition.reason}: {condition.message}"
+        return ""

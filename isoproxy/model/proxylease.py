@@ -1,0 +1,89 @@
+"""A proxy instance's Lease: the proof that it lives, and what it says of its demand and stock."""
+
+from pydantic import Field
+
+from isoproxy.model import names
+from isoproxy.model.metadata import ObjectMeta
+from isoproxy.model.parsing import Json, model
+
+LEASE_SECONDS = 15
+RENEW_SECONDS = 5
+
+
+@model
+class LeaseSpec:
+    """``coordination.k8s.io/v1`` LeaseSpec; renewTime is for people: expiry is judged by resourceVersion."""
+
+    holder_identity: str = ""
+    lease_duration_seconds: int = LEASE_SECONDS
+
+
+@model
+class ProxyLease:
+    """One proxy's Lease as last seen. Malformed numbers read as zero: a Lease is a proxy's to write, not to trust."""
+
+    metadata: ObjectMeta
+    spec: LeaseSpec = Field(default_factory=LeaseSpec)
+
+    @property
+    def instance(self) -> str:
+        """The proxy instance that holds it."""
+        return self.spec.holder_identity
+
+    @property
+    def service_uid(self) -> str:
+        """The DedicatedService that the proxy serves."""
+        return self.metadata.labels.get(names.LABEL_SERVICE_UID, "")
+
+    @property
+    def queued(self) -> int:
+        """Connections that wait for a pod."""
+        return self._count(names.ANNOTATION_QUEUED)
+
+    @property
+    def held(self) -> int:
+        """Assigned pods that it knows of: its stock, and claims not yet written."""
+        return self._count(names.ANNOTATION_HELD)
+
+    @property
+    def grace_seconds(self) -> int:
+        """How long past expiry it may still use its stock."""
+        return self._count(names.ANNOTATION_GRACE)
+
+    @property
+    def draining(self) -> bool:
+        """Whether it wants no more pods."""
+        return names.ANNOTATION_DRAINING in self.metadata.annotations
+
+    @property
+    def ended(self) -> bool:
+        """Whether this was its last word: it holds nothing."""
+        return names.ANNOTATION_ENDED in self.metadata.annotations
+
+    @property
+    def listen(self) -> str:
+        """Where it accepts clients, as ``address:port``, or ``""``."""
+        return self.metadata.annotations.get(names.ANNOTATION_LISTEN, "")
+
+    @property
+    def listen_error(self) -> str:
+        """Why it cannot accept clients, or ``""``."""
+        return self.metadata.annotations.get(names.ANNOTATION_LISTEN_ERROR, "")
+
+    def _count(self, annotation: str) -> int:
+        text = self.metadata.annotations.get(annotation, "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def lease_manifest(*, service_name: str, service_uid: str, instance: str, annotations: dict[str, str]) -> Json:
+    """Return the Lease that a proxy instance creates for itself."""
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {
+            "name": names.lease_name(service_name, instance),
+            "labels": {names.LABEL_SERVICE: service_name, names.LABEL_SERVICE_UID: service_uid},
+            "annotations": annotations,
+        },
+        "spec": {"holderIdentity": instance, "leaseDurationSeconds": LEASE_SECONDS},
+    }

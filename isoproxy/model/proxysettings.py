@@ -1,0 +1,49 @@
+"""What a proxy needs to know of its service: the content of the ConfigMap ``<service>-proxy``."""
+
+import json
+
+from isoproxy.model import names
+from isoproxy.model.dedicatedservice import DedicatedService, QueueSpec, SessionSpec
+from isoproxy.model.parsing import InvalidObject, Json, dump, model, parse
+
+KEY = "settings.json"
+
+
+@model
+class ProxySettings:
+    """The limits, timeouts and port of one service's proxies."""
+
+    namespace: str
+    service: str
+    service_uid: str
+    listen_port: int
+    queue: QueueSpec
+    session: SessionSpec
+
+    @classmethod
+    def of(cls, service: DedicatedService) -> "ProxySettings":
+        """Return what the proxies of ``service`` are to know."""
+        return cls(
+            namespace=service.metadata.namespace,
+            service=service.metadata.name,
+            service_uid=service.metadata.uid,
+            listen_port=service.spec.service.port,
+            queue=service.spec.queue,
+            session=service.spec.session,
+        )
+
+    def to_data(self) -> dict[str, str]:
+        """Return it as ConfigMap ``data``."""
+        return {KEY: json.dumps(dump(self), sort_keys=True)}
+
+    @classmethod
+    def from_config_map(cls, obj: Json) -> "ProxySettings":
+        """Read it back; raises InvalidObject where the ConfigMap is not one of ours."""
+        data = obj.get("data") or {}
+        if not isinstance(data.get(KEY), str):
+            raise InvalidObject(f"data.{KEY}", f"missing; is {names.settings_name('<service>')} the operator's?")
+        try:
+            content = json.loads(data[KEY])
+        except ValueError as error:
+            raise InvalidObject(f"data.{KEY}", f"not JSON: {error}") from error
+        return parse(cls, content)
