@@ -1,0 +1,1 @@
+"""The Kubernetes API client: six verbs, watches, credentials, errors by class."""
