@@ -1,0 +1,3 @@
+from twisted.application.service import ServiceMaker
+
+serviceMaker = ServiceMaker("isoproxy", "isoproxy.tap", "Give every TCP connection a pod of its own.", "isoproxy")
