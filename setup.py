@@ -26,6 +26,7 @@ DEV = [
     *TEST,
     "build>=1.3,<2",
     "mypy>=2.4,<3",
+    "mypy-zope>=1.0.17,<2",  # without it the interfaces of Twisted have no types
     "ruff>=0.17,<0.18",
     "setuptools>=77",  # test_packaging builds with what is installed, so that it needs no network
     "towncrier>=26,<27",

@@ -2,6 +2,6 @@
 
 import txaio
 
-txaio.use_twisted()  # type: ignore[no-untyped-call]  # txaio ships no types
+txaio.use_twisted()
 
 __version__ = "0.1.0"

@@ -1,0 +1,222 @@
+"""A cache of one kind of objects, kept up to date: list, watch, and list again when the thread is lost."""
+
+import random
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, TypeVar
+
+import txaio
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from isoproxy.kube.api import KubeApi, Watch
+from isoproxy.kube.cache import Cache, Change, Key, Version
+from isoproxy.kube.errors import ApiError, KubeError, TooManyRequests, WatchEnded, WatchExpired
+from isoproxy.kube.resources import Json, Resource
+from isoproxy.kube.retry import full_jitter
+
+__all__ = ["Change", "Key", "Reflector", "Version"]
+
+log = txaio.make_logger()
+
+T = TypeVar("T")
+
+SHORT_WATCH = 1.0  # seconds; a watch that ends sooner and brought nothing counts as a failure
+LONGEST_PAUSE = 30.0  # seconds
+
+
+class Reflector(Generic[T]):
+    """Keeps `items` equal to what the API server has, and tells of every difference, until it is stopped.
+
+    It never dies and never raises: faults are logged and backed off from, without end. Nothing is called back
+    after `stop()`. For several namespaces, make one for each.
+    """
+
+    def __init__(
+        self,
+        *,
+        api: KubeApi,
+        resource: Resource,
+        parse: Callable[[Json], T],
+        clock: IReactorTime,
+        on_change: Callable[[Change[T]], None],
+        on_synced: Callable[[], None] | None = None,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """`on_change` is called for each difference, with `items` as it is right after it; `on_synced` once,
+        when the first list has been taken in. What they raise is logged and goes no further."""
+        self._api = api
+        self._resource = resource
+        self._clock = clock
+        self._on_change = on_change
+        self._on_synced = on_synced
+        self._namespace = namespace
+        self._label_selector = label_selector
+        self._field_selector = field_selector
+        self._jitter = jitter
+
+        self._cache = Cache(parse, self._refused)
+        self._failures = 0  # in a row
+        self._task: Deferred[None] | None = None
+        self._started = self._stopped = self._ended = self._calling = False
+        self._waiting_for_end: list[Deferred[None]] = []
+        self.synced = False
+
+    @property
+    def items(self) -> Mapping[Key, T]:
+        """The newest seen of each object; a live view."""
+        return self._cache.items
+
+    @property
+    def unparsed(self) -> Mapping[Key, Version]:
+        """The objects that exist and whose newest version `parse` refused; a live view.
+
+        One that was understood before stays in `items` as it was then: it is not gone.
+        """
+        return self._cache.unparsed
+
+    def start(self) -> None:
+        """Begin; at most once."""
+        if self._started:
+            raise RuntimeError("a reflector is started once")
+        self._started = True
+        self._task = Deferred.fromCoroutine(self._run())
+
+    def stop(self) -> Deferred[None]:
+        """End for good, from a callback too; fires when nothing of it is left running. Idempotent."""
+        already, self._stopped = self._stopped, True
+        if not self._started or self._ended:
+            return succeed(None)
+        ended: Deferred[None] = Deferred()
+        self._waiting_for_end.append(ended)
+        # A coroutine that is just calling us cannot be cancelled, only one that waits; it sees the flag.
+        if self._task is not None and not already and not self._calling:
+            self._task.cancel()
+        return ended
+
+    async def _run(self) -> None:
+        try:
+            while not self._stopped:
+                delay = await self._round()
+                if delay > 0.0 and not self._stopped:
+                    await deferLater(self._clock, delay)
+        except CancelledError:
+            pass  # by stop()
+        self._ended = True
+        for ended in self._waiting_for_end:
+            ended.callback(None)
+
+    async def _round(self) -> float:
+        """List if a list is due, then watch until that ends; the seconds to wait before the next round."""
+        try:
+            if self._cache.cursor is None:
+                await self._list()
+        except Exception as error:
+            return self._pause(error)
+        began = self._clock.seconds()
+        try:
+            await self._follow()
+        except Exception as error:
+            if self._clock.seconds() - began >= SHORT_WATCH:
+                self._failures = 0
+            return self._pause(error)
+        return 0.0
+
+    async def _list(self) -> None:
+        result = await self._api.list(
+            self._resource,
+            namespace=self._namespace,
+            label_selector=self._label_selector,
+            field_selector=self._field_selector,
+        )
+        self._tell(self._cache.replace(result.items, result.resource_version))
+        if not self.synced and not self._stopped:
+            self.synced = True
+            if self._on_synced is not None:
+                self._call(self._on_synced)
+
+    async def _follow(self) -> None:
+        watch = self._watch()
+        try:
+            while not self._stopped:
+                event = await watch.next()
+                self._failures = 0
+                self._tell(self._cache.apply(event))
+        finally:
+            watch.close()
+
+    def _watch(self) -> Watch:
+        assert self._cache.cursor is not None
+        return self._api.watch(
+            self._resource,
+            resource_version=self._cache.cursor,
+            namespace=self._namespace,
+            label_selector=self._label_selector,
+            field_selector=self._field_selector,
+        )
+
+    def _pause(self, error: Exception) -> float:
+        """Decide where to go on after a round that ended, and how many seconds from now."""
+        if self._stopped:
+            return 0.0
+        if isinstance(error, WatchExpired) or not _leaves_cursor(error):
+            self._cache.cursor = None
+        self._failures += 1
+        if self._failures == 1 and isinstance(error, WatchEnded | WatchExpired):
+            return 0.0  # both are business as usual; one that comes again with nothing in between is not
+        delay = full_jitter(self._failures, self._jitter, ceiling=LONGEST_PAUSE)
+        if isinstance(error, ApiError) and error.retry_after is not None:
+            delay = max(delay, min(error.retry_after, LONGEST_PAUSE))
+        if isinstance(error, KubeError):
+            log.warn(
+                "watching {kind}: {error}; trying again in {delay:.1f} s",
+                kind=self._resource.kind,
+                error=_describe(error),
+                delay=delay,
+            )
+        else:
+            log.failure("watching {kind} failed; trying again", kind=self._resource.kind)
+        return delay
+
+    def _refused(self, key: Key, version: Version, error: Exception) -> None:
+        log.warn(
+            "{kind} {namespace}/{name} at {version} is left out: {error}",
+            kind=self._resource.kind,
+            namespace=key[0],
+            name=key[1],
+            version=version.resource_version,
+            error=_describe(error),
+        )
+
+    def _tell(self, changes: Iterable[Change[T]]) -> None:
+        for change in changes:
+            if self._stopped:
+                return
+            self._call(self._on_change, change)
+
+    def _call(self, callback: Callable[..., None], *args: object) -> None:
+        self._calling = True
+        try:
+            callback(*args)
+        except Exception:
+            log.failure("what follows {kind} failed", kind=self._resource.kind)
+        finally:
+            self._calling = False
+
+
+def _leaves_cursor(error: Exception) -> bool:
+    """Whether a watch may go on from the cursor: after lost connections and overload, not after a refusal.
+
+    A server that says no to the cursor may have lost its history (restored, or started anew), and only some
+    versions say so with a 410.
+    """
+    if isinstance(error, ApiError):
+        return isinstance(error, TooManyRequests)
+    return isinstance(error, KubeError)
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
