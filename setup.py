@@ -25,7 +25,7 @@ TEST = [
 DEV = [
     *TEST,
     "build>=1.3,<2",
-    "mypy>=2.4,<3",
+    "mypy>=2.4,<2.5",
     "mypy-zope>=1.0.17,<2",  # without it the interfaces of Twisted have no types
     "ruff>=0.17,<0.18",
     "setuptools>=77",  # test_packaging builds with what is installed, so that it needs no network
@@ -41,7 +41,7 @@ setup(
     long_description=(HERE / "README.md").read_text(),
     long_description_content_type="text/markdown",
     author="The isoproxy maintainers",
-    license="Apache-2.0",
+    license_expression="Apache-2.0",
     license_files=["LICENSE"],
     keywords=["kubernetes", "operator", "proxy", "isolation", "twisted"],
     classifiers=[
