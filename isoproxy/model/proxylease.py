@@ -46,6 +46,11 @@ class ProxyLease:
         return self._count(names.ANNOTATION_HELD)
 
     @property
+    def claimed(self) -> int:
+        """How many of those have a connection already."""
+        return self._count(names.ANNOTATION_CLAIMED)
+
+    @property
     def grace_seconds(self) -> int:
         """How long past expiry it may still use its stock."""
         return self._count(names.ANNOTATION_GRACE)

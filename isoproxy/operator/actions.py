@@ -1,0 +1,99 @@
+"""What a plan consists of: each action is one promise that ``apply`` carries out, guarded by what was seen."""
+
+import enum
+from dataclasses import dataclass
+
+from isoproxy.model.isolationpod import IsolationPod
+from isoproxy.model.parsing import Json
+from isoproxy.model.pod import Pod
+from isoproxy.model.proxylease import ProxyLease
+
+
+class EndReason(enum.Enum):
+    """Why a pod's life may be ended. There is no other reason; the value goes to the log."""
+
+    SURPLUS = "surplus"
+    RELEASED = "released"
+    RETURNED = "returned"
+    POD_ENDED = "pod ended"
+    POD_ABSENT = "pod absent"
+    SERVICE_GONE = "service gone"
+    PROXY_GONE = "proxy gone"
+
+
+class Child(enum.Enum):
+    """The objects that a service has one of."""
+
+    NETWORK_POLICY = "NetworkPolicy"
+    SETTINGS = "ConfigMap"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateChild:
+    """Create an object that the service has one of."""
+
+    child: Child
+    manifest: Json
+
+
+@dataclass(frozen=True, slots=True)
+class RepairChild:
+    """Put a changed child right again, if it still is as seen."""
+
+    child: Child
+    manifest: Json
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class MakePod:
+    """Create an IsolationPod under a new name, and its Pod."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Give a Ready pod to one proxy instance, for ever."""
+
+    record: IsolationPod
+    pod: Pod
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Ask a proxy to give an unused pod back."""
+
+    record: IsolationPod
+
+
+@dataclass(frozen=True, slots=True)
+class RecordLost:
+    """Write the end of a connection whose proxy can no longer write it."""
+
+    record: IsolationPod
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Delete an IsolationPod if it still is as seen and then its Pod; an absence is confirmed first."""
+
+    record: IsolationPod
+    reason: EndReason
+    pod_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOrphan:
+    """Delete a Pod whose IsolationPod is gone, once a read has confirmed that it is."""
+
+    pod: Pod
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteLease:
+    """Delete the Lease of a proxy that is no more, if it still is as seen."""
+
+    lease: ProxyLease
+
+
+Action = CreateChild | RepairChild | MakePod | Assign | Recall | RecordLost | End | DeleteOrphan | DeleteLease

@@ -1,0 +1,35 @@
+"""The objects that a service has one of: the wall around its pods, and what its proxies are told."""
+
+from isoproxy.model import manifests
+from isoproxy.model.parsing import Json
+from isoproxy.operator.actions import Action, Child, CreateChild, RepairChild
+from isoproxy.operator.observed import Observed
+
+
+def actions(observed: Observed) -> list[Action]:
+    """Return what is missing or was changed by another hand; names that others hold are left alone."""
+    wanted: dict[Child, Json] = {
+        Child.NETWORK_POLICY: manifests.network_policy(observed.service),
+        Child.SETTINGS: manifests.settings_config_map(observed.service),
+    }
+    found: list[Action] = []
+    for child, manifest in wanted.items():
+        seen = observed.children.get(child)
+        if seen is None:
+            if child not in observed.taken:
+                found.append(CreateChild(child, manifest))
+        elif seen.content != content(manifest):
+            found.append(RepairChild(child, manifest, seen.metadata.resource_version))
+    return found
+
+
+def content(manifest: Json) -> Json:
+    """Return the part of a child that is compared: its spec or data, without what is empty (servers leave it out)."""
+    return {key: _pruned(manifest[key]) for key in ("spec", "data") if key in manifest}
+
+
+def _pruned(part: object) -> object:
+    if isinstance(part, dict):
+        pruned = {key: _pruned(item) for key, item in part.items()}
+        return {key: item for key, item in pruned.items() if item not in ({}, [], None)}
+    return [_pruned(item) for item in part] if isinstance(part, list) else part

@@ -1,0 +1,167 @@
+"""Which proxies live: judged by evidence alone. Absence is never evidence, and neither is a quiet watch.
+
+A Lease is expired only by successful reads of it, the first and the last at least its duration apart, that all show
+the same resourceVersion (or all show none: a deleted Lease). Everything else proves life, or nothing.
+"""
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from isoproxy.model.proxylease import LEASE_SECONDS, RENEW_SECONDS, ProxyLease
+
+QUIET_SECONDS = RENEW_SECONDS + 1.5
+"""A Lease that the watch has not shown to change for so long is read directly."""
+PROBE_SECONDS = 5.0
+MASS_HOLD_SECONDS = 3600.0
+"""For how long an expiry of most proxies at once holds up their end by time."""
+
+
+class Verdict(enum.Enum):
+    """What is known of a proxy instance."""
+
+    ALIVE = "alive"
+    EXPIRED = "expired"  # its pods are tainted: no supply, but not ended
+    LOST = "lost"  # expired past the grace: its pods may be ended
+    ENDED = "ended"  # proof that it holds nothing: its pods may be ended
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyKey:
+    """One proxy instance of one service."""
+
+    namespace: str
+    service: str
+    instance: str
+
+    @property
+    def pod_uid(self) -> str:
+        """The process's home: instances of the same home follow each other, they never overlap."""
+        return self.instance.rpartition("-")[0]
+
+
+@dataclass(slots=True)
+class _Evidence:
+    lease: ProxyLease | None
+    changed_at: float  # when the watch (or a read) last showed something new
+    first_reply: float | None = None  # of the reads that agree: when the first was answered,
+    last_request: float | None = None  # and when the last was sent
+    probed_at: float = float("-inf")
+
+    @property
+    def version(self) -> str:
+        return self.lease.metadata.resource_version if self.lease is not None else ""
+
+    @property
+    def agreed_seconds(self) -> float:
+        if self.first_reply is None or self.last_request is None:
+            return 0.0
+        return max(0.0, self.last_request - self.first_reply)
+
+    @property
+    def ended(self) -> bool:
+        return self.lease is not None and self.lease.ended
+
+
+class Liveness:
+    """The evidence about every proxy instance that a Lease or an IsolationPod names. Times are monotonic seconds."""
+
+    def __init__(self, *, grace_seconds: float) -> None:
+        self._grace_seconds = grace_seconds
+        self._evidence: dict[ProxyKey, _Evidence] = {}
+
+    def known(self) -> list[ProxyKey]:
+        """Return every instance that evidence is kept about."""
+        return list(self._evidence)
+
+    def saw(self, key: ProxyKey, lease: ProxyLease | None, now: float) -> None:
+        """Take in what the watch shows: a changed Lease proves life; an unchanged or missing one proves nothing."""
+        evidence = self._evidence.get(key)
+        if evidence is None:
+            self._evidence[key] = _Evidence(lease=lease, changed_at=now)
+        elif lease is not None and lease.metadata.resource_version != evidence.version:
+            self._renew(evidence, lease, now)
+
+    def read(self, key: ProxyKey, lease: ProxyLease | None, *, sent: float, replied: float) -> None:
+        """Take in a successful quorum read (None: there is no such Lease)."""
+        evidence = self._evidence.get(key)
+        if evidence is None:
+            return
+        version = lease.metadata.resource_version if lease is not None else ""
+        if version != evidence.version:
+            self._renew(evidence, lease, replied)
+        if evidence.first_reply is None:
+            evidence.first_reply = replied
+        evidence.last_request = sent
+
+    def keep_only(self, keys: Iterable[ProxyKey]) -> None:
+        """Forget instances that no object names any more."""
+        wanted = set(keys)
+        for key in [key for key in self._evidence if key not in wanted]:
+            del self._evidence[key]
+
+    def due(self, now: float) -> list[ProxyKey]:
+        """Return the instances to read now, and take them as being read."""
+        due = [
+            key
+            for key, evidence in self._evidence.items()
+            if not evidence.ended
+            and now - evidence.probed_at >= PROBE_SECONDS
+            and (evidence.lease is None or now - evidence.changed_at >= QUIET_SECONDS)
+        ]
+        for key in due:
+            self._evidence[key].probed_at = now
+        return due
+
+    def verdicts(self) -> dict[ProxyKey, Verdict]:
+        """Return what is known of each instance."""
+        superseded = self._superseded()
+        verdicts = {
+            key: Verdict.ENDED if key in superseded else self._judge(evidence)
+            for key, evidence in self._evidence.items()
+        }
+        if self._most_expired_together(verdicts):
+            return {
+                key: Verdict.EXPIRED
+                if verdict is Verdict.LOST and self._evidence[key].agreed_seconds < MASS_HOLD_SECONDS
+                else verdict
+                for key, verdict in verdicts.items()
+            }
+        return verdicts
+
+    def _judge(self, evidence: _Evidence) -> Verdict:
+        if evidence.ended:
+            return Verdict.ENDED
+        # The proxy says how long it honours its stock; an operator that is set up with less must not undercut it.
+        promised = evidence.lease.grace_seconds if evidence.lease is not None else 0
+        if evidence.agreed_seconds >= LEASE_SECONDS + max(self._grace_seconds, promised):
+            return Verdict.LOST
+        return Verdict.EXPIRED if evidence.agreed_seconds >= LEASE_SECONDS else Verdict.ALIVE
+
+    @staticmethod
+    def _most_expired_together(verdicts: dict[ProxyKey, Verdict]) -> bool:
+        # Many processes do not die in the same minute; a network that parts them from the API server does that.
+        judged = [verdict for verdict in verdicts.values() if verdict is not Verdict.ENDED]
+        return sum(verdict is not Verdict.ALIVE for verdict in judged) * 2 > len(judged)
+
+    @staticmethod
+    def _renew(evidence: _Evidence, lease: ProxyLease | None, now: float) -> None:
+        evidence.lease = lease
+        evidence.changed_at = now
+        evidence.first_reply = evidence.last_request = None
+
+    def _superseded(self) -> set[ProxyKey]:
+        # Of two instances of one home and service only the newer can run: its start is proof of the other's end.
+        newest: dict[tuple[str, str], float] = {}
+        made = {key: _home_and_time(key, evidence) for key, evidence in self._evidence.items()}
+        for home in made.values():
+            if home is not None:
+                newest[home[0]] = max(newest.get(home[0], 0.0), home[1])
+        return {key for key, home in made.items() if home is not None and home[1] < newest[home[0]]}
+
+
+def _home_and_time(key: ProxyKey, evidence: _Evidence) -> tuple[tuple[str, str], float] | None:
+    if evidence.lease is None or not key.pod_uid or evidence.lease.metadata.creation_timestamp is None:
+        return None
+    created = evidence.lease.metadata.creation_timestamp.timestamp()
+    return (evidence.lease.service_uid, key.pod_uid), created

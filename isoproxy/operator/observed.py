@@ -1,0 +1,86 @@
+"""What a plan is made from: one service's objects as last seen, overlaid with writes not seen yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from isoproxy.model.dedicatedservice import DedicatedService
+from isoproxy.model.isolationpod import IsolationPod
+from isoproxy.model.metadata import ObjectMeta
+from isoproxy.model.parsing import Json
+from isoproxy.model.pod import Pod
+from isoproxy.model.proxylease import ProxyLease
+from isoproxy.operator.actions import Child
+from isoproxy.operator.durations import Fact
+from isoproxy.operator.liveness import Verdict
+from isoproxy.operator.pacing import Pacing
+
+
+@dataclass(frozen=True, slots=True)
+class ChildObject:
+    """An object that a service has one of: its identity, and the content that the operator decides."""
+
+    metadata: ObjectMeta
+    content: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """One proxy instance: what it says in its Lease, and whether it lives."""
+
+    instance: str
+    verdict: Verdict
+    lease: ProxyLease | None = None
+
+    @property
+    def accepting(self) -> bool:
+        """Whether pods may be assigned to it."""
+        lease = self.lease
+        return self.verdict is Verdict.ALIVE and lease is not None and not (lease.draining or lease.listen_error)
+
+    @property
+    def gone(self) -> bool:
+        """Whether what it had may be ended."""
+        return self.verdict in (Verdict.LOST, Verdict.ENDED)
+
+    @property
+    def queued(self) -> int:
+        """Connections that wait at it; a proxy that does not live has none to serve."""
+        return self.lease.queued if self.lease is not None and self.verdict is Verdict.ALIVE else 0
+
+    @property
+    def held(self) -> int:
+        """Pods it has taken in: its stock, and claims not yet written."""
+        return self.lease.held if self.lease is not None else 0
+
+    @property
+    def claimed(self) -> int:
+        """Pods it has handed to connections without having written so yet."""
+        return min(self.lease.claimed, self.held) if self.lease is not None else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Everything that is known of one service.
+
+    ``pods`` and ``proxies`` are keyed by name and by instance; ``since`` tells from when (monotonic seconds) each fact
+    has held; ``unseen_pods`` counts creations of unknown outcome; ``taken`` are children whose names others hold.
+    """
+
+    service: DedicatedService
+    records: tuple[IsolationPod, ...] = ()
+    pods: Mapping[str, Pod] = field(default_factory=dict)
+    proxies: Mapping[str, Proxy] = field(default_factory=dict)
+    children: Mapping[Child, ChildObject] = field(default_factory=dict)
+    taken: frozenset[Child] = frozenset()
+    pacing: Pacing = field(default_factory=Pacing)
+    since: Mapping[Fact, float] = field(default_factory=dict)
+    unseen_pods: int = 0
+
+    def pod_of(self, record: IsolationPod) -> Pod | None:
+        """Return the record's own Pod, if it is seen: same name, and owned by this very record."""
+        pod = self.pods.get(record.spec.pod_name)
+        if pod is None or pod.metadata.owner_uid("IsolationPod") != record.metadata.uid:
+            return None
+        if record.assigned and pod.metadata.uid != record.spec.pod_uid:
+            return None
+        return pod
