@@ -26,6 +26,7 @@ def isolation_pod(service: DedicatedService, name: str) -> Json:
         "kind": "IsolationPod",
         "metadata": {
             "name": name,
+            "namespace": service.metadata.namespace,
             "labels": _labels(service) | {names.LABEL_TEMPLATE: template_hash(service)},
             "ownerReferences": [_owned_by(service)],
         },
@@ -51,7 +52,12 @@ def pod(service: DedicatedService, record: IsolationPod) -> Json:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": record.metadata.name, "labels": labels, "ownerReferences": [owner]},
+        "metadata": {
+            "name": record.metadata.name,
+            "namespace": record.metadata.namespace,
+            "labels": labels,
+            "ownerReferences": [owner],
+        },
         "spec": _pod_spec(service, pod_name=record.metadata.name),
     }
 
@@ -76,7 +82,8 @@ def network_policy(service: DedicatedService) -> Json:
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": {
-            "name": f"{service.metadata.name}-pods",
+            "name": names.policy_name(service.metadata.name),
+            "namespace": service.metadata.namespace,
             "labels": _labels(service),
             "ownerReferences": [_owned_by(service)],
         },
@@ -101,6 +108,7 @@ def settings_config_map(service: DedicatedService) -> Json:
         "kind": "ConfigMap",
         "metadata": {
             "name": names.settings_name(service.metadata.name),
+            "namespace": service.metadata.namespace,
             "labels": _labels(service),
             "ownerReferences": [_owned_by(service)],
         },

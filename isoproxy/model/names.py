@@ -38,6 +38,11 @@ def settings_name(service_name: str) -> str:
     return f"{service_name}-proxy"
 
 
+def policy_name(service_name: str) -> str:
+    """Return the name of the NetworkPolicy around a service's pods."""
+    return f"{service_name}-pods"
+
+
 def lease_name(service_name: str, instance: str) -> str:
     """Return the name of the Lease of one proxy instance."""
     return f"{service_name}-{instance}"

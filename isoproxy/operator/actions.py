@@ -3,6 +3,7 @@
 import enum
 from dataclasses import dataclass
 
+from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.isolationpod import IsolationPod
 from isoproxy.model.parsing import Json
 from isoproxy.model.pod import Pod
@@ -48,6 +49,8 @@ class RepairChild:
 @dataclass(frozen=True, slots=True)
 class MakePod:
     """Create an IsolationPod under a new name, and its Pod."""
+
+    service: DedicatedService
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,12 @@
 """The objects that a service has one of: the wall around its pods, and what its proxies are told."""
 
-from isoproxy.model import manifests
+from collections.abc import Iterable
+
+from isoproxy.model import manifests, names
+from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.parsing import Json
 from isoproxy.operator.actions import Action, Child, CreateChild, RepairChild
-from isoproxy.operator.observed import Observed
+from isoproxy.operator.observed import ChildObject, Observed
 
 
 def actions(observed: Observed) -> list[Action]:
@@ -21,6 +24,18 @@ def actions(observed: Observed) -> list[Action]:
         elif seen.content != content(manifest):
             found.append(RepairChild(child, manifest, seen.metadata.resource_version))
     return found
+
+
+def child_name(child: Child, service: DedicatedService) -> str:
+    """Return the name that a service's child has."""
+    name = service.metadata.name
+    return names.policy_name(name) if child is Child.NETWORK_POLICY else names.settings_name(name)
+
+
+def find(child: Child, service: DedicatedService, among: Iterable[ChildObject]) -> ChildObject | None:
+    """Return the service's child of that sort, if it is there."""
+    name = child_name(child, service)
+    return next((seen for seen in among if seen.metadata.name == name), None)
 
 
 def content(manifest: Json) -> Json:

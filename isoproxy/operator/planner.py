@@ -14,19 +14,22 @@ from isoproxy.operator.pool import Pool
 from isoproxy.operator.standing import Entry, Standing, entries
 
 ORPHAN_SECONDS = 10.0
+STARVED_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Actions in the order of their urgency, and what the next pass is to be given back.
 
-    ``wake_after`` is in how many seconds to look again at the latest.
+    ``starved`` is whether the pool has been without a Ready pod for a while; ``wake_after`` is in how many seconds to
+    look again at the latest.
     """
 
     actions: tuple[Action, ...]
     entries: tuple[Entry, ...]
     pacing: Pacing
     since: Mapping[Fact, float]
+    starved: bool
     wake_after: float
 
 
@@ -45,16 +48,22 @@ def plan(observed: Observed, now: float, jitter: float) -> Plan:
     actions += Pool(observed, found, durations).actions(pace.allowance if walled else None, now)
     actions += [End(entry.record, entry.reason, entry.pod_uid) for entry in found if entry.reason is not None]
     actions += _orphans(observed, durations)
+    available = any(entry.standing in (Standing.WARM, Standing.STOCKED) for entry in found)
+    starved = not available and durations.lasted("starved", STARVED_SECONDS)
     wake_after = durations.wake_after
     if pace.failures:
         wake_after = min(wake_after, max(0.1, pace.retry_at - now))
-    return Plan(tuple(actions), tuple(found), pace, durations.since, wake_after)
+    return Plan(tuple(actions), tuple(found), pace, durations.since, starved, wake_after)
 
 
 def _pace(observed: Observed, found: list[Entry], durations: Durations, *, now: float, jitter: float) -> Pacing:
     template = manifests.template_hash(observed.service)
     current = [entry for entry in found if entry.record.template == template]
-    failed = frozenset(entry.record.metadata.uid for entry in current if _ended_unused(entry))
+    failed = {
+        entry.record.metadata.uid: entry.pod.trouble
+        for entry in current
+        if entry.pod is not None and _ended_unused(entry)
+    }
     proof = any(_works(entry, durations) for entry in current)
     return pacing.update(observed.pacing, template=template, failed=failed, proof=proof, now=now, jitter=jitter)
 

@@ -44,7 +44,7 @@ class Pool:
         missing = self._missing()
         if allowance is not None and missing > 0:
             paced = allowance(len(self._starting) + self._observed.unseen_pods, now)
-            actions += [MakePod()] * max(0, min(missing, self._room, paced))
+            actions += [MakePod(self._observed.service)] * max(0, min(missing, self._room, paced))
         return actions + self._shrink(missing)
 
     def _of(self, standing: Standing) -> list[Entry]:

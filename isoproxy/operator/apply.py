@@ -1,0 +1,223 @@
+"""Apply: carry out the actions of a plan. Each write is guarded by what the plan saw: a lost race changes nothing."""
+
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import singledispatchmethod
+from typing import Any
+
+import txaio
+from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
+
+from isoproxy.kube.api import KubeApi, PatchKind
+from isoproxy.kube.errors import AlreadyExists, ApiError, Conflict, KubeError, NotFound
+from isoproxy.kube.resources import (
+    CONFIG_MAPS,
+    ISOLATION_PODS,
+    LEASES,
+    NETWORK_POLICIES,
+    PODS,
+)
+from isoproxy.model import manifests, names
+from isoproxy.model.isolationpod import IsolationPod, Phase
+from isoproxy.model.parsing import Json, parse
+from isoproxy.model.pod import Pod
+from isoproxy.operator.actions import (
+    Action,
+    Assign,
+    Child,
+    CreateChild,
+    DeleteLease,
+    DeleteOrphan,
+    End,
+    EndReason,
+    MakePod,
+    Recall,
+    RecordLost,
+    RepairChild,
+)
+from isoproxy.operator.cluster import Cluster, parse_child
+
+log = txaio.make_logger()
+
+CONCURRENCY = 16
+PROXY_LOST = "proxy_lost"
+_CHILD_RESOURCES = {Child.NETWORK_POLICY: NETWORK_POLICIES, Child.SETTINGS: CONFIG_MAPS}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a batch: ``failures`` are worth a back-off; ``taken`` are children whose names others hold."""
+
+    failures: tuple[Exception, ...]
+    taken: frozenset[Child]
+
+
+class Applier:
+    """Carries out actions through the API, at most ``CONCURRENCY`` at once, and records what to expect."""
+
+    def __init__(
+        self,
+        *,
+        api: KubeApi,
+        cluster: Cluster,
+        monotonic: Callable[[], float],
+        timestamp: Callable[[], str],
+        suffix: Callable[[], str],
+    ) -> None:
+        self._api = api
+        self._cluster = cluster
+        self._monotonic = monotonic
+        self._timestamp = timestamp
+        self._suffix = suffix
+        self._slots = DeferredSemaphore(CONCURRENCY)
+
+    async def apply(self, actions: Iterable[Action]) -> Result:
+        """Carry out ``actions``, side by side; never raises."""
+        taken: set[Child] = set()
+        failures: list[Exception] = []
+        # Each ends in bounded time, because every request does.
+        await gatherResults([self._slots.run(self._start, action, taken, failures) for action in actions])
+        return Result(tuple(failures), frozenset(taken))
+
+    def _start(self, action: Action, taken: set[Child], failures: list[Exception]) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._attempt(action, taken, failures))
+
+    async def _attempt(self, action: Action, taken: set[Child], failures: list[Exception]) -> None:
+        try:
+            await self._do(action)
+        except AlreadyExists:
+            if isinstance(action, CreateChild):
+                taken.add(action.child)
+        except (Conflict, NotFound) as error:
+            # Somebody was faster: the watch will show what there is to decide on now.
+            log.debug("{action} met {error}", action=type(action).__name__, error=error)
+        except Exception as error:
+            if not isinstance(error, KubeError):
+                log.failure("{action} failed", action=type(action).__name__)
+            failures.append(error)
+
+    @singledispatchmethod
+    def _do(self, action: Action) -> Coroutine[Any, Any, None]:
+        raise TypeError(f"no such action: {action!r}")
+
+    @_do.register
+    async def _create_child(self, action: CreateChild) -> None:
+        namespace = action.manifest["metadata"]["namespace"]
+        made = await self._api.create(_CHILD_RESOURCES[action.child], action.manifest, namespace=namespace)
+        self._expect_child(action.child, made)
+
+    @_do.register
+    async def _repair_child(self, action: RepairChild) -> None:
+        meta = action.manifest["metadata"]
+        # Replaced, not merged: what another hand added must go.
+        patch = [{"op": "replace", "path": "/metadata/resourceVersion", "value": action.resource_version}] + [
+            {"op": "replace", "path": f"/{field}", "value": action.manifest[field]}
+            for field in ("spec", "data")
+            if field in action.manifest
+        ]
+        made = await self._api.patch(
+            _CHILD_RESOURCES[action.child], meta["name"], patch, namespace=meta["namespace"], kind=PatchKind.JSON
+        )
+        self._expect_child(action.child, made)
+
+    def _expect_child(self, child: Child, made: Json) -> None:
+        kind = self._cluster.policies if child is Child.NETWORK_POLICY else self._cluster.settings
+        kind.wrote(parse_child(made), self._monotonic())
+
+    @_do.register
+    async def _make_pod(self, action: MakePod) -> None:
+        """Create the IsolationPod, then its Pod: only the pass that created the one creates the other."""
+        service = action.service
+        namespace = service.metadata.namespace
+        name = f"{service.metadata.name}-{self._suffix()}"
+        try:
+            made = await self._api.create(ISOLATION_PODS, manifests.isolation_pod(service, name), namespace=namespace)
+        except KubeError as error:
+            if error.may_have_happened and not isinstance(error, ApiError):
+                self._cluster.records.expected(service.metadata.uid).unknown(name, self._monotonic())
+            raise
+        record = parse(IsolationPod, made)
+        self._cluster.records.wrote(record, self._monotonic())
+        pod = await self._api.create(PODS, manifests.pod(service, record), namespace=namespace)
+        self._cluster.pods.wrote(parse(Pod, pod), self._monotonic())
+
+    @_do.register
+    async def _assign(self, action: Assign) -> None:
+        spec = {"proxy": action.instance, "podIP": action.pod.status.pod_ip, "podUID": action.pod.metadata.uid}
+        patch = {"metadata": {"labels": {names.LABEL_PROXY: action.instance}}, "spec": spec}
+        await self._patch_record(action.record, patch)
+
+    @_do.register
+    async def _recall(self, action: Recall) -> None:
+        patch = {"metadata": {"annotations": {names.ANNOTATION_RECALL: self._timestamp()}}}
+        await self._patch_record(action.record, patch)
+
+    @_do.register
+    async def _record_lost(self, action: RecordLost) -> None:
+        status = {
+            "phase": Phase.RELEASED.value,
+            "inUse": False,
+            "lastUsedTime": self._timestamp(),
+            "outcome": PROXY_LOST,
+        }
+        await self._patch_record(action.record, {"status": status}, subresource="status")
+
+    async def _patch_record(self, record: IsolationPod, patch: Json, *, subresource: str = "") -> None:
+        """Patch an IsolationPod if it still is as seen."""
+        guard = {"resourceVersion": record.metadata.resource_version}
+        made = await self._api.patch(
+            ISOLATION_PODS,
+            record.metadata.name,
+            patch | {"metadata": patch.get("metadata", {}) | guard},
+            namespace=record.metadata.namespace,
+            subresource=subresource,
+        )
+        self._cluster.records.wrote(parse(IsolationPod, made), self._monotonic())
+
+    @_do.register
+    async def _end(self, action: End) -> None:
+        record = action.record
+        meta = record.metadata
+        if action.reason is EndReason.POD_ABSENT and not await self._absent(record):
+            return
+        with suppress(NotFound):  # gone by another hand; its Pod may have been left
+            await self._api.delete(
+                ISOLATION_PODS,
+                meta.name,
+                namespace=meta.namespace,
+                uid=meta.uid,
+                resource_version=meta.resource_version,
+            )
+        self._cluster.records.deleted(record, self._monotonic())
+        log.debug("ended {namespace}/{name}: {why}", namespace=meta.namespace, name=meta.name, why=action.reason.value)
+        if action.pod_uid:
+            await self._api.delete(PODS, record.spec.pod_name, namespace=meta.namespace, uid=action.pod_uid)
+
+    async def _absent(self, record: IsolationPod) -> bool:
+        """Ask the API server itself for the Pod: absence from a watch is no evidence."""
+        try:
+            found = await self._api.get(PODS, record.spec.pod_name, namespace=record.metadata.namespace)
+        except NotFound:
+            return True
+        pod = parse(Pod, found)
+        self._cluster.pods.wrote(pod, self._monotonic())
+        if record.assigned:
+            return pod.metadata.uid != record.spec.pod_uid
+        return pod.metadata.owner_uid("IsolationPod") != record.metadata.uid
+
+    @_do.register
+    async def _delete_orphan(self, action: DeleteOrphan) -> None:
+        meta = action.pod.metadata
+        with suppress(NotFound):
+            found = await self._api.get(ISOLATION_PODS, meta.name, namespace=meta.namespace)
+            if found["metadata"]["uid"] == meta.owner_uid("IsolationPod"):
+                return
+        await self._api.delete(PODS, meta.name, namespace=meta.namespace, uid=meta.uid)
+
+    @_do.register
+    async def _delete_lease(self, action: DeleteLease) -> None:
+        meta = action.lease.metadata
+        await self._api.delete(
+            LEASES, meta.name, namespace=meta.namespace, uid=meta.uid, resource_version=meta.resource_version
+        )

@@ -1,0 +1,195 @@
+"""Observe: the watched objects of every service, indexed by the service they belong to."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IReactorTime
+
+from isoproxy.kube.api import KubeApi
+from isoproxy.kube.reflector import Change, Key, Reflector
+from isoproxy.kube.resources import (
+    CONFIG_MAPS,
+    DEDICATED_SERVICES,
+    ISOLATION_PODS,
+    LEASES,
+    NETWORK_POLICIES,
+    PODS,
+    Json,
+    Resource,
+)
+from isoproxy.model import names
+from isoproxy.model.dedicatedservice import DedicatedService, InvalidService, parse_service
+from isoproxy.model.isolationpod import IsolationPod
+from isoproxy.model.metadata import ObjectMeta
+from isoproxy.model.parsing import parse, parser
+from isoproxy.model.pod import Pod
+from isoproxy.model.proxylease import ProxyLease
+from isoproxy.operator.children import content
+from isoproxy.operator.expectations import Expectations, HasMetadata
+from isoproxy.operator.observed import ChildObject
+
+T = TypeVar("T", bound=HasMetadata)
+
+
+class Kind(Generic[T]):
+    """The objects of one kind by service uid, and the writes to them that are not seen yet."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, dict[Key, T]] = {}
+        self._expected: dict[str, Expectations[T]] = {}
+
+    def uids(self) -> set[str]:
+        """Return the uids of the services that such objects name."""
+        return set(self._seen)
+
+    def everything(self) -> Iterator[T]:
+        """Yield every object seen."""
+        for objects in self._seen.values():
+            yield from objects.values()
+
+    def of(self, uid: str, now: float) -> list[T]:
+        """Return one service's objects as they will be seen."""
+        return self.expected(uid).overlay(self._seen.get(uid, {}).values(), now)
+
+    def expected(self, uid: str) -> Expectations[T]:
+        """Return the ledger of one service's writes."""
+        return self._expected.setdefault(uid, Expectations())
+
+    def wrote(self, result: T, now: float) -> None:
+        """Expect what the API server answered to a create or patch."""
+        self.expected(_service_uid(result)).wrote(result, now)
+
+    def deleted(self, seen: T, now: float) -> None:
+        """Expect that an object is no more."""
+        self.expected(_service_uid(seen)).deleted(seen, now)
+
+    def forget(self, uid: str) -> None:
+        """Drop the ledger of a service that is gone."""
+        self._expected.pop(uid, None)
+
+    def take(self, change: Change[T]) -> set[str]:
+        """Take in a change; returns the uids of the services that it concerns."""
+        concerned = set()
+        if change.old is not None:
+            uid = _service_uid(change.old)
+            concerned.add(uid)
+            remaining = self._seen.get(uid, {})
+            remaining.pop(change.key, None)
+            if not remaining:
+                self._seen.pop(uid, None)
+        if change.new is not None:
+            uid = _service_uid(change.new)
+            concerned.add(uid)
+            self._seen.setdefault(uid, {})[change.key] = change.new
+        for uid in concerned:
+            if uid in self._expected:
+                self._expected[uid].saw(change)
+        return concerned
+
+
+def _service_uid(item: HasMetadata) -> str:
+    return item.metadata.labels.get(names.LABEL_SERVICE_UID, "")
+
+
+class Cluster:
+    """Every object that the operator decides from, in the given namespaces (none given: all of them).
+
+    ``on_change`` is called with the uids of the services that something was seen of.
+    """
+
+    def __init__(
+        self,
+        *,
+        api: KubeApi,
+        clock: IReactorTime,
+        namespaces: tuple[str, ...],
+        on_change: Callable[[set[str]], None],
+    ) -> None:
+        self._api = api
+        self._clock = clock
+        self._on_change = on_change
+        self.services: dict[str, DedicatedService | InvalidService] = {}
+        self.records: Kind[IsolationPod] = Kind()
+        self.pods: Kind[Pod] = Kind()
+        self.leases: Kind[ProxyLease] = Kind()
+        self.policies: Kind[ChildObject] = Kind()
+        self.settings: Kind[ChildObject] = Kind()
+        self._reflectors: list[Reflector[Any]] = []
+        for namespace in namespaces or (None,):
+            self._watch_all(namespace)
+
+    @property
+    def synced(self) -> bool:
+        """Whether the first list of every kind has been taken in: before that nothing may be concluded."""
+        return all(reflector.synced for reflector in self._reflectors)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        for reflector in self._reflectors:
+            reflector.start()
+
+    def stop(self) -> Deferred[Any]:
+        """Stop watching; fires when nothing is left running."""
+        return DeferredList([reflector.stop() for reflector in self._reflectors])
+
+    def _watch_all(self, namespace: str | None) -> None:
+        ours = names.LABEL_SERVICE_UID
+        self._watch(DEDICATED_SERVICES, parse_service, self._take_service, namespace, "")
+        self._watch(ISOLATION_PODS, parser(IsolationPod), partial(self._take, self.records), namespace, ours)
+        self._watch(PODS, parser(Pod), partial(self._take, self.pods), namespace, ours)
+        self._watch(LEASES, parser(ProxyLease), partial(self._take, self.leases), namespace, ours)
+        self._watch(NETWORK_POLICIES, parse_child, partial(self._take, self.policies), namespace, ours)
+        self._watch(CONFIG_MAPS, parse_child, partial(self._take, self.settings), namespace, ours)
+
+    def _watch(
+        self,
+        resource: Resource,
+        parse_one: Callable[[Json], Any],
+        on_change: Callable[[Change[Any]], None],
+        namespace: str | None,
+        selector: str,
+    ) -> None:
+        reflector = Reflector(
+            api=self._api,
+            resource=resource,
+            parse=parse_one,
+            clock=self._clock,
+            on_change=on_change,
+            on_synced=partial(self._on_change, set()),
+            namespace=namespace,
+            label_selector=selector,
+        )
+        self._reflectors.append(reflector)
+
+    def _take(self, kind: Kind[Any], change: Change[Any]) -> None:
+        self._on_change(kind.take(change))
+
+    def _take_service(self, change: Change[DedicatedService | InvalidService]) -> None:
+        concerned = set()
+        if change.old is not None:
+            self.services.pop(change.old.metadata.uid, None)
+            concerned.add(change.old.metadata.uid)
+        if change.new is not None:
+            self.services[change.new.metadata.uid] = change.new
+            concerned.add(change.new.metadata.uid)
+        self._on_change(concerned)
+
+    def uids(self) -> set[str]:
+        """Return the uids of every service that exists or that some object still names."""
+        named = self.records.uids() | self.pods.uids() | self.leases.uids()
+        return named | set(self.services)
+
+    def forget(self, uid: str) -> None:
+        """Drop what is kept of a service that is gone, and of which nothing is left."""
+        for kind in self._kinds():
+            kind.forget(uid)
+
+    def _kinds(self) -> tuple[Kind[Any], ...]:
+        return self.records, self.pods, self.leases, self.policies, self.settings
+
+
+def parse_child(obj: Json) -> ChildObject:
+    """Return the identity and the compared content of a NetworkPolicy or ConfigMap."""
+    return ChildObject(metadata=parse(ObjectMeta, obj["metadata"]), content=content(obj))

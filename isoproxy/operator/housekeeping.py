@@ -1,0 +1,121 @@
+"""What belongs to no single service's pool: which proxies live, Leases of the dead, and what deleted services left."""
+
+from collections.abc import Callable
+
+import txaio
+from twisted.internet.defer import Deferred, gatherResults
+
+from isoproxy.kube.api import KubeApi
+from isoproxy.kube.errors import KubeError, NotFound
+from isoproxy.kube.resources import DEDICATED_SERVICES, LEASES
+from isoproxy.model import names
+from isoproxy.model.isolationpod import IsolationPod
+from isoproxy.model.parsing import parse
+from isoproxy.model.pod import Pod
+from isoproxy.model.proxylease import ProxyLease
+from isoproxy.operator.actions import Action, DeleteLease, DeleteOrphan, End, EndReason
+from isoproxy.operator.cluster import Cluster
+from isoproxy.operator.liveness import Liveness, ProxyKey, Verdict
+from isoproxy.operator.observed import Proxy
+
+log = txaio.make_logger()
+
+
+class Housekeeping:
+    """Keeps the evidence about proxies; times are monotonic seconds."""
+
+    def __init__(self, *, api: KubeApi, cluster: Cluster, monotonic: Callable[[], float], grace_seconds: float) -> None:
+        self._api = api
+        self._cluster = cluster
+        self._monotonic = monotonic
+        self._liveness = Liveness(grace_seconds=grace_seconds)
+        self._verdicts: dict[ProxyKey, Verdict] = {}
+
+    async def look(self) -> bool:
+        """Bring the evidence up to date, reading what has been quiet; returns whether a verdict changed."""
+        leases = {_lease_key(lease): lease for lease in self._cluster.leases.everything()}
+        keys = set(leases) | {_record_key(record) for record in self._cluster.records.everything() if record.assigned}
+        now = self._monotonic()
+        self._liveness.keep_only(keys)
+        for key in keys:
+            self._liveness.saw(key, leases.get(key), now)
+        await gatherResults([Deferred.fromCoroutine(self._read(key)) for key in self._liveness.due(now)])
+        verdicts = self._liveness.verdicts()
+        changed = verdicts != self._verdicts
+        for key, verdict in verdicts.items():
+            if verdict is not self._verdicts.get(key, Verdict.ALIVE):
+                log.info(
+                    "proxy {key.namespace}/{key.service} {key.instance}: {verdict}", key=key, verdict=verdict.value
+                )
+        self._verdicts = verdicts
+        return changed
+
+    async def _read(self, key: ProxyKey) -> None:
+        sent = self._monotonic()
+        lease: ProxyLease | None
+        try:
+            found = await self._api.get(LEASES, names.lease_name(key.service, key.instance), namespace=key.namespace)
+            lease = parse(ProxyLease, found)
+        except NotFound:
+            lease = None
+        except (KubeError, ValueError) as error:
+            log.debug("no evidence about {key.instance}: {error}", key=key, error=error)
+            return
+        self._liveness.read(key, lease, sent=sent, replied=self._monotonic())
+
+    def proxies(self, uid: str) -> dict[str, Proxy]:
+        """Return the proxy instances that Leases or records of a service name."""
+        found = {}
+        for lease in self._cluster.leases.of(uid, self._monotonic()):
+            key = _lease_key(lease)
+            found[key.instance] = Proxy(key.instance, self._verdicts.get(key, Verdict.ALIVE), lease)
+        for record in self._cluster.records.of(uid, self._monotonic()):
+            if record.assigned and record.spec.proxy not in found:
+                key = _record_key(record)
+                found[key.instance] = Proxy(key.instance, self._verdicts.get(key, Verdict.ALIVE))
+        return found
+
+    def leases_of_the_dead(self) -> list[Action]:
+        """Return the deletion of every Lease whose proxy is gone and of whose pods none is left to decide about."""
+        named = {_record_key(record) for record in self._cluster.records.everything()}
+        return [
+            DeleteLease(lease)
+            for lease in self._cluster.leases.everything()
+            if (key := _lease_key(lease)) not in named and self._verdicts.get(key) in (Verdict.LOST, Verdict.ENDED)
+        ]
+
+    async def leftovers(self, uid: str) -> list[Action]:
+        """Return the end of everything that a deleted service left, once a read confirms that it is deleted."""
+        now = self._monotonic()
+        records, pods = self._cluster.records.of(uid, now), self._cluster.pods.of(uid, now)
+        metas = [record.metadata for record in records] + [pod.metadata for pod in pods]
+        owners = {(meta.namespace, meta.labels.get(names.LABEL_SERVICE, "")) for meta in metas}
+        for namespace, name in owners:
+            if not name or await self._exists(namespace, name, uid):
+                return []
+        pods_by_name = {pod.metadata.name: pod for pod in pods}
+        ends: list[Action] = [End(record, EndReason.SERVICE_GONE, _pod_uid(record, pods_by_name)) for record in records]
+        ended = {record.spec.pod_name for record in records}
+        orphans = (pod for pod in pods if pod.metadata.name not in ended and not pod.ending)
+        return ends + [DeleteOrphan(pod) for pod in orphans]
+
+    async def _exists(self, namespace: str, name: str, uid: str) -> bool:
+        try:
+            found = await self._api.get(DEDICATED_SERVICES, name, namespace=namespace)
+        except NotFound:
+            return False
+        return bool(found["metadata"]["uid"] == uid)
+
+
+def _pod_uid(record: IsolationPod, pods: dict[str, Pod]) -> str:
+    seen = pods.get(record.spec.pod_name)
+    return record.spec.pod_uid or (seen.metadata.uid if seen is not None else "")
+
+
+def _lease_key(lease: ProxyLease) -> ProxyKey:
+    meta = lease.metadata
+    return ProxyKey(meta.namespace, meta.labels.get(names.LABEL_SERVICE, ""), lease.instance)
+
+
+def _record_key(record: IsolationPod) -> ProxyKey:
+    return ProxyKey(record.metadata.namespace, record.spec.service_name, record.spec.proxy)

@@ -1,0 +1,83 @@
+"""Writes each service's status: only what changed, and at most once a second."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import txaio
+from twisted.internet.interfaces import IReactorTime
+
+from isoproxy.kube.api import KubeApi
+from isoproxy.kube.errors import Conflict, NotFound
+from isoproxy.kube.resources import DEDICATED_SERVICES
+from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceStatus, InvalidService
+from isoproxy.model.parsing import dump
+
+log = txaio.make_logger()
+
+SECONDS_BETWEEN = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    status: DedicatedServiceStatus
+    over: str  # the resourceVersion that it was written over
+    at: float
+
+
+class Publisher:
+    """Remembers what was last written for each service, because the watch shows it later."""
+
+    def __init__(self, *, api: KubeApi, clock: IReactorTime, wall: Callable[[], datetime]) -> None:
+        self._api = api
+        self._clock = clock
+        self._wall = wall
+        self._written: dict[str, _Written] = {}
+
+    def now(self) -> datetime:
+        """Return the time to write, in whole seconds as Kubernetes keeps it."""
+        return self._wall().replace(microsecond=0)
+
+    def current(self, service: DedicatedService | InvalidService) -> DedicatedServiceStatus:
+        """Return the service's status as it is, whether the watch has shown it yet or not."""
+        written = self._written.get(service.metadata.uid)
+        if written is not None and written.over == service.metadata.resource_version:
+            return written.status
+        return service.status
+
+    def forget(self, uid: str) -> None:
+        """Drop what is kept of a service that is gone."""
+        self._written.pop(uid, None)
+
+    async def publish(self, service: DedicatedService | InvalidService, wanted: DedicatedServiceStatus) -> float:
+        """Write ``wanted`` if it differs; returns in how many seconds to come again (infinity: all is written)."""
+        if wanted == self.current(service):
+            return math.inf
+        meta = service.metadata
+        before, now = self._written.get(meta.uid), self._clock.seconds()
+        if before is not None and now - before.at < SECONDS_BETWEEN:
+            return before.at + SECONDS_BETWEEN - now
+        patch = {"metadata": {"resourceVersion": meta.resource_version}, "status": dump(wanted)}
+        try:
+            await self._api.patch(DEDICATED_SERVICES, meta.name, patch, namespace=meta.namespace, subresource="status")
+        except NotFound:
+            return math.inf
+        except Conflict:
+            return SECONDS_BETWEEN  # the watch is about to show a newer one
+        if before is None or before.status.conditions != wanted.conditions:
+            _tell(service, wanted)
+        self._written[meta.uid] = _Written(wanted, meta.resource_version, now)
+        return math.inf
+
+
+def _tell(service: DedicatedService | InvalidService, wanted: DedicatedServiceStatus) -> None:
+    conditions = {condition.type: condition for condition in wanted.conditions}
+    worst = conditions["Degraded"] if conditions["Degraded"].status == "True" else conditions["Ready"]
+    log.info(
+        "{meta.namespace}/{meta.name}: Ready={ready} {reason}{message}",
+        meta=service.metadata,
+        ready=conditions["Ready"].status,
+        reason=worst.reason,
+        message=f": {worst.message}" if worst.message else "",
+    )

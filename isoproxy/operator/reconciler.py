@@ -1,0 +1,186 @@
+"""The control loop: observes, plans and applies for each service, again and again, woken early by events."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+
+import txaio
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+from isoproxy.kube.api import KubeApi
+from isoproxy.model.dedicatedservice import DedicatedService, InvalidService
+from isoproxy.operator import status
+from isoproxy.operator.actions import Child
+from isoproxy.operator.apply import Applier
+from isoproxy.operator.children import find
+from isoproxy.operator.cluster import Cluster
+from isoproxy.operator.durations import Fact
+from isoproxy.operator.housekeeping import Housekeeping
+from isoproxy.operator.observed import ChildObject, Observed
+from isoproxy.operator.pacing import Pacing
+from isoproxy.operator.planner import plan
+from isoproxy.operator.publisher import Publisher
+from isoproxy.operator.standing import Entry
+from isoproxy.operator.workqueue import Workqueue
+
+log = txaio.make_logger()
+
+RESYNC_SECONDS = 5.0
+"""Every service is looked at so often even if nothing is heard of it."""
+SETTLE_SECONDS = 1.0
+TAKEN_SECONDS = 30.0
+"""A name that somebody else holds is tried again after so long."""
+SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, and nothing that is read as something else
+SUFFIX_LENGTH = 10
+
+OnEntries = Callable[[DedicatedService, tuple[Entry, ...]], None]
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What one service's next pass is given back from the last."""
+
+    pacing: Pacing = field(default_factory=Pacing)
+    since: Mapping[Fact, float] = field(default_factory=dict)
+    taken_until: dict[Child, float] = field(default_factory=dict)
+
+
+class Reconciler(Service):
+    """Keeps the pools, assignments and walls of every DedicatedService in shape, until it is stopped.
+
+    ``on_entries`` is told after each pass where the service's pods stand (for metrics).
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: IReactorTime,
+        api: KubeApi,
+        random: Random,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        namespaces: tuple[str, ...] = (),
+        grace_seconds: float = 300.0,
+        on_entries: OnEntries | None = None,
+    ) -> None:
+        self._clock = clock
+        self._random = random
+        self._on_entries = on_entries
+        self._cluster = Cluster(api=api, clock=clock, namespaces=namespaces, on_change=self._seen)
+        self._publisher = Publisher(api=api, clock=clock, wall=wall)
+        self._applier = Applier(
+            api=api,
+            cluster=self._cluster,
+            monotonic=clock.seconds,
+            timestamp=lambda: wall().isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            suffix=lambda: "".join(random.choices(SUFFIX_ALPHABET, k=SUFFIX_LENGTH)),
+        )
+        self._housekeeping = Housekeeping(
+            api=api, cluster=self._cluster, monotonic=clock.seconds, grace_seconds=grace_seconds
+        )
+        self._queue = Workqueue(clock=clock, work=self._pass, jitter=random.random)
+        self._memories: dict[str, _Memory] = {}
+        self._loop = LoopingCall(self._tick)
+        self._loop.clock = clock
+
+    @property
+    def synced(self) -> bool:
+        """Whether every kind has been listed once: before that nothing is concluded."""
+        return self._cluster.synced
+
+    def startService(self) -> None:
+        """Begin to watch and to reconcile."""
+        super().startService()
+        self._cluster.start()
+        self._loop.start(RESYNC_SECONDS, now=False)
+
+    def stopService(self) -> Deferred[None]:
+        """Stop; fires when what is under way has ended. Nothing is undone: pods and stock go on without us."""
+        super().stopService()
+        if self._loop.running:
+            self._loop.stop()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        waiting = [self._cluster.stop(), self._queue.stop()]
+        await DeferredList(waiting, consumeErrors=True)
+
+    async def _tick(self) -> None:
+        """Look at everything once; what goes wrong is logged, and tried again at the next tick."""
+        try:
+            if not self.synced:
+                return
+            await self._housekeeping.look()
+            await self._applier.apply(self._housekeeping.leases_of_the_dead())
+            self._forget_the_gone()
+            self._seen(self._cluster.uids())
+        except Exception:
+            log.failure("housekeeping failed")
+
+    def _forget_the_gone(self) -> None:
+        uids = self._cluster.uids()
+        for uid in [uid for uid in self._memories if uid not in uids]:
+            if self._queue.forget(uid):
+                del self._memories[uid]
+                self._cluster.forget(uid)
+                self._publisher.forget(uid)
+
+    def _seen(self, uids: set[str]) -> None:
+        if self.running and self.synced:
+            for uid in uids or self._cluster.uids():
+                if uid:
+                    self._queue.wake(uid)
+
+    async def _pass(self, uid: str) -> float:
+        """Make one pass for one service; returns in how many seconds to make the next at the latest."""
+        memory = self._memories.setdefault(uid, _Memory())
+        service = self._cluster.services.get(uid)
+        if service is None:
+            result = await self._applier.apply(await self._housekeeping.leftovers(uid))
+            _raise_first(result.failures)
+            return math.inf
+        if isinstance(service, InvalidService):
+            wanted = status.invalid(service, self._publisher.current(service), self._publisher.now())
+            return await self._publisher.publish(service, wanted)
+        observed = self._observe(service, memory)
+        planned = plan(observed, self._clock.seconds(), self._random.random())
+        memory.pacing, memory.since = planned.pacing, planned.since
+        if self._on_entries is not None:
+            self._on_entries(service, planned.entries)
+        result = await self._applier.apply(planned.actions)
+        until = self._clock.seconds() + TAKEN_SECONDS
+        memory.taken_until |= dict.fromkeys(result.taken, until)
+        _raise_first(result.failures)
+        current = self._publisher.current(service)
+        wanted = status.status(observed, planned, current, self._publisher.now())
+        wait = await self._publisher.publish(service, wanted)
+        # What was written comes back as events, which wake us; should one be lost, look again soon.
+        return min(wait, planned.wake_after, SETTLE_SECONDS if planned.actions else math.inf)
+
+    def _observe(self, service: DedicatedService, memory: _Memory) -> Observed:
+        uid, now = service.metadata.uid, self._clock.seconds()
+        cluster = self._cluster
+        children: dict[Child, ChildObject] = {}
+        for child, kind in ((Child.NETWORK_POLICY, cluster.policies), (Child.SETTINGS, cluster.settings)):
+            if (found := find(child, service, kind.of(uid, now))) is not None:
+                children[child] = found
+        return Observed(
+            service=service,
+            records=tuple(cluster.records.of(uid, now)),
+            pods={pod.metadata.name: pod for pod in cluster.pods.of(uid, now)},
+            proxies=self._housekeeping.proxies(uid),
+            children=children,
+            taken=frozenset(child for child, until in memory.taken_until.items() if until > now),
+            pacing=memory.pacing,
+            since=memory.since,
+            unseen_pods=cluster.records.expected(uid).count_unknown(now),
+        )
+
+
+def _raise_first(failures: tuple[Exception, ...]) -> None:
+    if failures:
+        raise failures[0]

@@ -1,0 +1,123 @@
+"""What a DedicatedService says of itself: counts, endpoints and conditions, from what a plan found."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from isoproxy.model.dedicatedservice import DedicatedServiceStatus, InvalidService
+from isoproxy.model.pod import Condition
+from isoproxy.operator.actions import MakePod, Recall
+from isoproxy.operator.children import child_name
+from isoproxy.operator.liveness import Verdict
+from isoproxy.operator.observed import Observed
+from isoproxy.operator.planner import Plan
+from isoproxy.operator.standing import Entry, Standing
+
+_UNUSED = (Standing.WARM, Standing.STOCKED)
+
+
+def status(observed: Observed, planned: Plan, before: DedicatedServiceStatus, now: datetime) -> DedicatedServiceStatus:
+    """Return the status to be shown after ``planned``, where ``before`` is shown now."""
+    entries = planned.entries
+    proxies = observed.proxies.values()
+    claimed = sum(proxy.claimed for proxy in proxies)
+    available = sum(entry.standing in _UNUSED and entry.pod is not None and entry.pod.ready for entry in entries)
+    available = max(0, available - claimed)
+    generation = observed.service.metadata.generation
+    # A pool that is empty for a moment is at work, not broken; one that has not been filled yet is not Ready.
+    was_ready = any(condition.type == "Ready" and condition.status == "True" for condition in before.conditions)
+    served = available > 0 or observed.service.spec.replicas == 0 or (was_ready and not planned.starved)
+    conditions = (
+        _ready(observed, served=served),
+        _progressing(planned),
+        _degraded(observed, entries),
+    )
+    return DedicatedServiceStatus(
+        total_targets=sum(not pod.ending for pod in observed.pods.values()),
+        available_targets=available,
+        in_use=sum(entry.standing in (Standing.IN_USE, Standing.LOST) for entry in entries) + claimed,
+        queued=sum(proxy.queued for proxy in proxies),
+        endpoints=tuple(
+            sorted({proxy.lease.listen for proxy in proxies if proxy.lease and proxy.accepting and proxy.lease.listen})
+        ),
+        observed_generation=generation,
+        conditions=_dated(conditions, before.conditions, generation, now),
+    )
+
+
+def invalid(service: InvalidService, before: DedicatedServiceStatus, now: datetime) -> DedicatedServiceStatus:
+    """Return the status of a service whose spec cannot be understood; its counts stay as they were."""
+    generation = service.metadata.generation
+    conditions = (
+        Condition(type="Ready", status="False", reason="InvalidSpec", message=service.problem),
+        Condition(type="Progressing", status="False", reason="InvalidSpec", message=service.problem),
+        Condition(type="Degraded", status="True", reason="InvalidSpec", message=service.problem),
+    )
+    return replace(
+        before, observed_generation=generation, conditions=_dated(conditions, before.conditions, generation, now)
+    )
+
+
+def _ready(observed: Observed, *, served: bool) -> Condition:
+    living = [proxy for proxy in observed.proxies.values() if proxy.verdict is Verdict.ALIVE and proxy.lease]
+    errors = [proxy.lease.listen_error for proxy in living if proxy.lease and proxy.lease.listen_error]
+    if not any(proxy.accepting for proxy in living):
+        if errors:
+            return Condition(type="Ready", status="False", reason="ListenFailed", message=errors[0])
+        return Condition(type="Ready", status="False", reason="NoProxy", message="no proxy accepts connections")
+    if not served:
+        return Condition(type="Ready", status="False", reason="PoolEmpty", message="no pod is Ready for a connection")
+    return Condition(type="Ready", status="True", reason="PoolReady", message="connections find a pod")
+
+
+def _progressing(planned: Plan) -> Condition:
+    changing = any(isinstance(action, MakePod | Recall) for action in planned.actions)
+    if changing or any(entry.standing is Standing.STARTING for entry in planned.entries):
+        return Condition(type="Progressing", status="True", reason="PoolFilling", message="pods are being made")
+    return Condition(type="Progressing", status="False", reason="PoolFull", message="the pool is as wanted")
+
+
+def _degraded(observed: Observed, entries: tuple[Entry, ...]) -> Condition:
+    troubles = _troubles(observed, entries)
+    if not troubles:
+        return Condition(type="Degraded", status="False", reason="AsWanted", message="")
+    return Condition(
+        type="Degraded",
+        status="True",
+        reason=troubles[0][0],
+        message="; ".join(message for _, message in troubles)[:4096],
+    )
+
+
+def _troubles(observed: Observed, entries: tuple[Entry, ...]) -> list[tuple[str, str]]:
+    """Return reasons and messages, the most telling first."""
+    troubles = [
+        ("NameTaken", f"{child_name(child, observed.service)} belongs to someone else") for child in observed.taken
+    ]
+    trouble = next((entry.pod.trouble for entry in entries if entry.pod is not None and _troubled(entry)), "")
+    if trouble or observed.pacing.failures:
+        troubles.append(("PodsFailing", f"pods do not start: {trouble or observed.pacing.trouble}"))
+    queued = sum(proxy.queued for proxy in observed.proxies.values())
+    if queued and len(observed.pods) >= observed.service.spec.pod_ceiling:
+        troubles.append(("PoolExhausted", f"{queued} connections wait and maxPods is reached"))
+    if expired := sum(proxy.verdict is Verdict.EXPIRED for proxy in observed.proxies.values()):
+        troubles.append(("ProxyLost", f"{expired} proxies are not heard of"))
+    return troubles
+
+
+def _troubled(entry: Entry) -> bool:
+    unused = entry.standing in (Standing.STARTING, Standing.UNFIT, Standing.OVER)
+    return unused and entry.pod is not None and entry.pod.trouble != "" and not entry.record.status.outcome
+
+
+def _dated(
+    conditions: tuple[Condition, ...], before: tuple[Condition, ...], generation: int, now: datetime
+) -> tuple[Condition, ...]:
+    """Give each condition its time: that of its last change of status, so that waiting on one works."""
+    known = {condition.type: condition for condition in before}
+
+    def dated(condition: Condition) -> Condition:
+        old = known.get(condition.type)
+        since = old.last_transition_time if old is not None and old.status == condition.status else now
+        return replace(condition, last_transition_time=since, observed_generation=generation)
+
+    return tuple(dated(condition) for condition in conditions)

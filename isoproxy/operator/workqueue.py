@@ -1,0 +1,116 @@
+"""Keyed work, coalesced: any number of wake-ups make one run, and a key's runs never overlap."""
+
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import txaio
+from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from isoproxy.kube.errors import KubeError
+from isoproxy.kube.retry import full_jitter
+
+log = txaio.make_logger()
+
+MOST_BACKOFF = 30.0
+CONCURRENCY = 8
+
+
+@dataclass(slots=True)
+class _Key:
+    running: bool = False
+    again: bool = False
+    failures: int = 0
+    not_before: float = -math.inf
+    call: IDelayedCall | None = None
+
+
+class Workqueue:
+    """Runs ``work(key)`` after each wake-up, at most ``CONCURRENCY`` keys at once.
+
+    ``work`` returns in how many seconds it wants to run again at the latest (infinity: not by itself). If it raises,
+    it is run again after a back-off with jitter, which wake-ups do not shorten; it never ends the queue.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: IReactorTime,
+        work: Callable[[str], Awaitable[float]],
+        jitter: Callable[[], float],
+    ) -> None:
+        self._clock = clock
+        self._work = work
+        self._jitter = jitter
+        self._keys: dict[str, _Key] = {}
+        self._slots = DeferredSemaphore(CONCURRENCY)
+        self._runs: set[Deferred[Any]] = set()
+        self._stopped = False
+
+    def wake(self, key: str, delay: float = 0.0) -> None:
+        """Ask for a run in ``delay`` seconds; an earlier wake-up stands."""
+        if self._stopped:
+            return
+        entry = self._keys.setdefault(key, _Key())
+        if entry.running:
+            entry.again = entry.again or delay == 0.0
+            return
+        when = max(self._clock.seconds() + delay, entry.not_before)
+        if entry.call is not None:
+            if entry.call.getTime() <= when:
+                return
+            entry.call.cancel()
+        entry.call = self._clock.callLater(max(0.0, when - self._clock.seconds()), self._begin, key, entry)
+
+    def forget(self, key: str) -> bool:
+        """Drop a key unless it is just running; returns whether it is gone."""
+        entry = self._keys.get(key)
+        if entry is None:
+            return True
+        if entry.running:
+            return False
+        if entry.call is not None:
+            entry.call.cancel()
+        del self._keys[key]
+        return True
+
+    def stop(self) -> Deferred[Any]:
+        """Begin nothing more; fires when the runs under way have ended."""
+        self._stopped = True
+        for entry in self._keys.values():
+            if entry.call is not None:
+                entry.call.cancel()
+                entry.call = None
+        return DeferredList(list(self._runs), consumeErrors=True)
+
+    def _begin(self, key: str, entry: _Key) -> None:
+        entry.call = None
+        entry.running = True
+        run = self._slots.run(lambda: Deferred.fromCoroutine(self._run(key, entry)))
+        self._runs.add(run)
+        run.addCallback(self._ended, key, entry, run)
+
+    async def _run(self, key: str, entry: _Key) -> float:
+        try:
+            wanted = await self._work(key) if not self._stopped else math.inf
+        except Exception as error:
+            entry.failures += 1
+            delay = full_jitter(entry.failures, self._jitter, ceiling=MOST_BACKOFF)
+            entry.not_before = self._clock.seconds() + delay
+            if isinstance(error, KubeError):
+                log.warn("{key}: {error}; trying again in {delay:.1f} s", key=key, error=error, delay=delay)
+            else:
+                log.failure("{key}: failed; trying again in {delay:.1f} s", key=key, delay=delay)
+            return delay
+        entry.failures = 0
+        entry.not_before = -math.inf
+        return wanted
+
+    def _ended(self, wanted: float, key: str, entry: _Key, run: Deferred[Any]) -> None:
+        self._runs.discard(run)
+        entry.running = False
+        again, entry.again = entry.again, False
+        if again or wanted < math.inf:
+            self.wake(key, 0.0 if again else wanted)
