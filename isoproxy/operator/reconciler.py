@@ -94,13 +94,13 @@ class Reconciler(Service):
 
     def startService(self) -> None:
         """Begin to watch and to reconcile."""
-        super().startService()
+        Service.startService(self)
         self._cluster.start()
         self._loop.start(RESYNC_SECONDS, now=False)
 
     def stopService(self) -> Deferred[None]:
         """Stop; fires when what is under way has ended. Nothing is undone: pods and stock go on without us."""
-        super().stopService()
+        Service.stopService(self)
         if self._loop.running:
             self._loop.stop()
         return Deferred.fromCoroutine(self._stop())

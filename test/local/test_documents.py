@@ -1,0 +1,75 @@
+"""What a user hands to a local start, and what is said when it is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from isoproxy.local.documents import Document, UnreadableManifest, read, split
+
+SERVICE = "apiVersion: soh.re/v1alpha1\nkind: DedicatedService\nmetadata: {name: one}\nspec: {image: i}\n"
+
+
+def errors(text: str) -> list[str]:
+    return [str(item) for item in split("f.yaml", text) if isinstance(item, UnreadableManifest)]
+
+
+def test_every_document_of_a_file_is_found_with_its_place() -> None:
+    documents = list(split("f.yaml", SERVICE + "---\n" + SERVICE.replace("one", "two") + "---\n"))
+    assert [str(document) for document in documents] == [
+        "f.yaml, document 1: DedicatedService default/one",
+        "f.yaml, document 2: DedicatedService default/two",
+    ]
+
+
+def test_the_items_of_a_list_are_documents() -> None:
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "n"}}
+    [document] = split("f.yaml", f"kind: List\nitems: [{manifest}]")
+    assert isinstance(document, Document)
+    assert str(document) == "f.yaml, document 1: ConfigMap n/a"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("- a\n", "f.yaml, document 1: a manifest is a mapping, not list"),
+        ("kind: DedicatedService\n", "f.yaml, document 1: apiVersion: missing"),
+        ("apiVersion: v1\n", "f.yaml, document 1: kind: missing"),
+        ("apiVersion: v1\nkind: X\n", "f.yaml, document 1: metadata: missing"),
+        ("apiVersion: v1\nkind: X\nmetadata: {}\n", "f.yaml, document 1: metadata.name: missing"),
+        ("apiVersion: v1\nkind: X\nmetadata: {name: 3}\n", "f.yaml, document 1: metadata.name: missing"),
+        (SERVICE + "---\na: [\n", "f.yaml, document 2, line 7: expected the node content, but found '<stream end>'"),
+    ],
+)
+def test_what_is_no_manifest_is_told_with_file_document_and_field(text: str, line: str) -> None:
+    assert errors(text) == [line]
+
+
+def test_good_documents_before_a_bad_one_are_still_found() -> None:
+    first, second = split("f.yaml", SERVICE + "---\n: : :\n")
+    assert isinstance(first, Document)
+    assert isinstance(second, UnreadableManifest)
+
+
+def test_what_looks_like_a_date_stays_the_string_that_was_written() -> None:
+    [document] = split("f.yaml", SERVICE + "note: 2026-01-01\n")
+    assert isinstance(document, Document)
+    assert document.manifest["note"] == "2026-01-01"
+
+
+def test_a_folder_is_read_in_the_order_of_its_names(tmp_path: Path) -> None:
+    for name in ("b.yaml", "a.yml", "notes.txt"):
+        (tmp_path / name).write_text(name)
+    assert [text for _, text in read([str(tmp_path)])] == ["a.yml", "b.yaml"]
+
+
+def test_a_missing_file_an_empty_folder_and_binary_content_are_named(tmp_path: Path) -> None:
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    for source, problem in [
+        (tmp_path / "none.yaml", "No such file or directory"),
+        (tmp_path / "binary.yaml", "not UTF-8 text"),
+    ]:
+        with pytest.raises(UnreadableManifest, match=problem):
+            list(read([str(source)]))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UnreadableManifest, match="no .yaml, .yml, .json file in this folder"):
+        list(read([str(tmp_path / "empty")]))
