@@ -32,12 +32,20 @@ class Overloaded(NotSent):
     """Too many requests of this client are already waiting for a slot."""
 
 
+class ClientClosed(NotSent):
+    """The client was closed."""
+
+
 class UnknownOutcome(KubeError):
     """It was sent and no full reply came: a write may or may not have happened."""
 
 
 class BadReply(UnknownOutcome):
     """A reply came that cannot be used: too large, or no JSON object. Asking again would not help."""
+
+
+class WatchBroken(KubeError):
+    """The watch was cut off, fell silent, or brought what is no event: watch again from the cursor."""
 
 
 class WatchEnded(KubeError):

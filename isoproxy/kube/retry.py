@@ -3,7 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from isoproxy.kube.errors import ApiError, BadReply, KubeError, NotSent, Overloaded, TooManyRequests, UnknownOutcome
+from isoproxy.kube.errors import (
+    ApiError,
+    BadReply,
+    ClientClosed,
+    KubeError,
+    NotSent,
+    Overloaded,
+    TooManyRequests,
+    UnknownOutcome,
+)
 
 _MAX_DOUBLINGS = 32  # keeps the power finite however long an outage lasts
 
@@ -48,7 +57,7 @@ class RetryPolicy:
     @staticmethod
     def _worth_it(error: KubeError, *, read: bool) -> bool:
         """A write is sent again only when it certainly was not carried out."""
-        if isinstance(error, Overloaded | BadReply):
+        if isinstance(error, Overloaded | ClientClosed | BadReply):
             return False
         if isinstance(error, NotSent):
             return True
