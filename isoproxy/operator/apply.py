@@ -22,6 +22,7 @@ from isoproxy.model import manifests, names
 from isoproxy.model.isolationpod import IsolationPod, Phase
 from isoproxy.model.parsing import Json, parse
 from isoproxy.model.pod import Pod
+from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator.actions import (
     Action,
     Assign,
@@ -41,7 +42,6 @@ from isoproxy.operator.cluster import Cluster, parse_child
 log = txaio.make_logger()
 
 CONCURRENCY = 16
-PROXY_LOST = "proxy_lost"
 _CHILD_RESOURCES = {Child.NETWORK_POLICY: NETWORK_POLICIES, Child.SETTINGS: CONFIG_MAPS}
 
 
@@ -54,7 +54,10 @@ class Result:
 
 
 class Applier:
-    """Carries out actions through the API, at most ``CONCURRENCY`` at once, and records what to expect."""
+    """Carries out actions through the API, at most ``CONCURRENCY`` at once, and records what to expect.
+
+    ``lost`` is told the namespace and service of each connection that went down with its proxy.
+    """
 
     def __init__(
         self,
@@ -64,12 +67,14 @@ class Applier:
         monotonic: Callable[[], float],
         timestamp: Callable[[], str],
         suffix: Callable[[], str],
+        lost: Callable[[str, str], None],
     ) -> None:
         self._api = api
         self._cluster = cluster
         self._monotonic = monotonic
         self._timestamp = timestamp
         self._suffix = suffix
+        self._lost = lost
         self._slots = DeferredSemaphore(CONCURRENCY)
 
     async def apply(self, actions: Iterable[Action]) -> Result:
@@ -159,9 +164,10 @@ class Applier:
             "phase": Phase.RELEASED.value,
             "inUse": False,
             "lastUsedTime": self._timestamp(),
-            "outcome": PROXY_LOST,
+            "outcome": Outcome.PROXY_LOST.value,
         }
         await self._patch_record(action.record, {"status": status}, subresource="status")
+        self._lost(action.record.metadata.namespace, action.record.spec.service_name)
 
     async def _patch_record(self, record: IsolationPod, patch: Json, *, subresource: str = "") -> None:
         """Patch an IsolationPod if it still is as seen."""

@@ -1,9 +1,11 @@
 """The control loop: observes, plans and applies for each service, again and again, woken early by events."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 
 import txaio
@@ -14,6 +16,8 @@ from twisted.internet.task import LoopingCall
 
 from isoproxy.kube.api import KubeApi
 from isoproxy.model.dedicatedservice import DedicatedService, InvalidService
+from isoproxy.observe.metrics import Metrics
+from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator import status
 from isoproxy.operator.actions import Child
 from isoproxy.operator.apply import Applier
@@ -25,7 +29,7 @@ from isoproxy.operator.observed import ChildObject, Observed
 from isoproxy.operator.pacing import Pacing
 from isoproxy.operator.planner import plan
 from isoproxy.operator.publisher import Publisher
-from isoproxy.operator.standing import Entry
+from isoproxy.operator.standing import Entry, Standing
 from isoproxy.operator.workqueue import Workqueue
 
 log = txaio.make_logger()
@@ -38,8 +42,6 @@ TAKEN_SECONDS = 30.0
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, and nothing that is read as something else
 SUFFIX_LENGTH = 10
 
-OnEntries = Callable[[DedicatedService, tuple[Entry, ...]], None]
-
 
 @dataclass(slots=True)
 class _Memory:
@@ -48,13 +50,11 @@ class _Memory:
     pacing: Pacing = field(default_factory=Pacing)
     since: Mapping[Fact, float] = field(default_factory=dict)
     taken_until: dict[Child, float] = field(default_factory=dict)
+    name: tuple[str, str] = ("", "")
 
 
 class Reconciler(Service):
-    """Keeps the pools, assignments and walls of every DedicatedService in shape, until it is stopped.
-
-    ``on_entries`` is told after each pass where the service's pods stand (for metrics).
-    """
+    """Keeps the pools, assignments and walls of every DedicatedService in shape, until it is stopped."""
 
     def __init__(
         self,
@@ -62,14 +62,14 @@ class Reconciler(Service):
         clock: IReactorTime,
         api: KubeApi,
         random: Random,
+        metrics: Metrics,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
         namespaces: tuple[str, ...] = (),
         grace_seconds: float = 300.0,
-        on_entries: OnEntries | None = None,
     ) -> None:
         self._clock = clock
         self._random = random
-        self._on_entries = on_entries
+        self._metrics = metrics
         self._cluster = Cluster(api=api, clock=clock, namespaces=namespaces, on_change=self._seen)
         self._publisher = Publisher(api=api, clock=clock, wall=wall)
         self._applier = Applier(
@@ -78,6 +78,7 @@ class Reconciler(Service):
             monotonic=clock.seconds,
             timestamp=lambda: wall().isoformat(timespec="microseconds").replace("+00:00", "Z"),
             suffix=lambda: "".join(random.choices(SUFFIX_ALPHABET, k=SUFFIX_LENGTH)),
+            lost=partial(metrics.connection_ended, outcome=Outcome.PROXY_LOST),
         )
         self._housekeeping = Housekeeping(
             api=api, cluster=self._cluster, monotonic=clock.seconds, grace_seconds=grace_seconds
@@ -125,7 +126,7 @@ class Reconciler(Service):
         uids = self._cluster.uids()
         for uid in [uid for uid in self._memories if uid not in uids]:
             if self._queue.forget(uid):
-                del self._memories[uid]
+                self._metrics.remove_pods(*self._memories.pop(uid).name)
                 self._cluster.forget(uid)
                 self._publisher.forget(uid)
 
@@ -149,8 +150,8 @@ class Reconciler(Service):
         observed = self._observe(service, memory)
         planned = plan(observed, self._clock.seconds(), self._random.random())
         memory.pacing, memory.since = planned.pacing, planned.since
-        if self._on_entries is not None:
-            self._on_entries(service, planned.entries)
+        memory.name = service.metadata.namespace, service.metadata.name
+        self._metrics.set_pods(*memory.name, _by_state(planned.entries))
         result = await self._applier.apply(planned.actions)
         until = self._clock.seconds() + TAKEN_SECONDS
         memory.taken_until |= dict.fromkeys(result.taken, until)
@@ -179,6 +180,11 @@ class Reconciler(Service):
             since=memory.since,
             unseen_pods=cluster.records.expected(uid).count_unknown(now),
         )
+
+
+def _by_state(entries: tuple[Entry, ...]) -> dict[str, int]:
+    counts = Counter(entry.standing for entry in entries)
+    return {standing.value.replace(" ", "_"): counts[standing] for standing in Standing}
 
 
 def _raise_first(failures: tuple[Exception, ...]) -> None:
