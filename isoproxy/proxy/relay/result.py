@@ -1,0 +1,43 @@
+"""How a relay ended, as data."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Side(enum.Enum):
+    """The two ends of a relay."""
+
+    CLIENT = "client"
+    BACKEND = "backend"
+
+
+class Ending(enum.Enum):
+    """Every way a relay can end: a closed set."""
+
+    BOTH_CLOSED = "both_closed"
+    """Each side sent its FIN, and each FIN was passed on after all bytes before it."""
+    CLIENT_RESET = "client_reset"
+    """The client's connection broke (a reset, or the network gave it up); the backend's was reset."""
+    BACKEND_RESET = "backend_reset"
+    """The backend's connection broke; the client's was reset."""
+    ABORTED = "aborted"
+    """We ended it: both connections were reset."""
+    FAILED = "failed"
+    """The kernel refused an operation for a reason that is neither side's; both connections were reset."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelayResult:
+    """What a relay did.
+
+    ``bytes_in`` were handed to the backend's socket, ``bytes_out`` to the client's. ``first_closed`` is the side whose
+    FIN was seen first, None if there was none. ``error`` says why, for every ending but BOTH_CLOSED.
+    """
+
+    ending: Ending
+    bytes_in: int
+    bytes_out: int
+    first_closed: Side | None
+    error: str | None
