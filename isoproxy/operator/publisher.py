@@ -1,18 +1,17 @@
 """Writes each service's status: only what changed, and at most once a second."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 import txaio
-from twisted.internet.interfaces import IReactorTime
 
 from isoproxy.kube.api import KubeApi
 from isoproxy.kube.errors import Conflict, NotFound
 from isoproxy.kube.resources import DEDICATED_SERVICES
 from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceStatus, InvalidService
 from isoproxy.model.parsing import dump
+from isoproxy.timesource import TimeSource
 
 log = txaio.make_logger()
 
@@ -29,15 +28,14 @@ class _Written:
 class Publisher:
     """Remembers what was last written for each service, because the watch shows it later."""
 
-    def __init__(self, *, api: KubeApi, clock: IReactorTime, wall: Callable[[], datetime]) -> None:
+    def __init__(self, *, api: KubeApi, time: TimeSource) -> None:
         self._api = api
-        self._clock = clock
-        self._wall = wall
+        self._time = time
         self._written: dict[str, _Written] = {}
 
     def now(self) -> datetime:
         """Return the time to write, in whole seconds as Kubernetes keeps it."""
-        return self._wall().replace(microsecond=0)
+        return self._time.utcnow().replace(microsecond=0)
 
     def current(self, service: DedicatedService | InvalidService) -> DedicatedServiceStatus:
         """Return the service's status as it is, whether the watch has shown it yet or not."""
@@ -55,7 +53,7 @@ class Publisher:
         if wanted == self.current(service):
             return math.inf
         meta = service.metadata
-        before, now = self._written.get(meta.uid), self._clock.seconds()
+        before, now = self._written.get(meta.uid), self._time.monotonic()
         if before is not None and now - before.at < SECONDS_BETWEEN:
             return before.at + SECONDS_BETWEEN - now
         patch = {"metadata": {"resourceVersion": meta.resource_version}, "status": dump(wanted)}

@@ -2,20 +2,19 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from random import Random
 
 import txaio
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
 from isoproxy.kube.api import KubeApi
 from isoproxy.model.dedicatedservice import DedicatedService, InvalidService
+from isoproxy.model.timestamps import rfc3339
 from isoproxy.observe.metrics import Metrics
 from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator import status
@@ -31,6 +30,7 @@ from isoproxy.operator.planner import plan
 from isoproxy.operator.publisher import Publisher
 from isoproxy.operator.standing import Entry, Standing
 from isoproxy.operator.workqueue import Workqueue
+from isoproxy.timesource import TimeSource
 
 log = txaio.make_logger()
 
@@ -59,34 +59,33 @@ class Reconciler(Service):
     def __init__(
         self,
         *,
-        clock: IReactorTime,
+        time: TimeSource,
         api: KubeApi,
         random: Random,
         metrics: Metrics,
-        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
         namespaces: tuple[str, ...] = (),
         grace_seconds: float = 300.0,
     ) -> None:
-        self._clock = clock
+        self._time = time
         self._random = random
         self._metrics = metrics
-        self._cluster = Cluster(api=api, clock=clock, namespaces=namespaces, on_change=self._seen)
-        self._publisher = Publisher(api=api, clock=clock, wall=wall)
+        self._cluster = Cluster(api=api, clock=time.reactor, namespaces=namespaces, on_change=self._seen)
+        self._publisher = Publisher(api=api, time=time)
         self._applier = Applier(
             api=api,
             cluster=self._cluster,
-            monotonic=clock.seconds,
-            timestamp=lambda: wall().isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            monotonic=time.monotonic,
+            timestamp=lambda: rfc3339(time.utcnow()),
             suffix=lambda: "".join(random.choices(SUFFIX_ALPHABET, k=SUFFIX_LENGTH)),
             lost=partial(metrics.connection_ended, outcome=Outcome.PROXY_LOST),
         )
         self._housekeeping = Housekeeping(
-            api=api, cluster=self._cluster, monotonic=clock.seconds, grace_seconds=grace_seconds
+            api=api, cluster=self._cluster, monotonic=time.monotonic, grace_seconds=grace_seconds
         )
-        self._queue = Workqueue(clock=clock, work=self._pass, jitter=random.random)
+        self._queue = Workqueue(clock=time.reactor, work=self._pass, jitter=random.random)
         self._memories: dict[str, _Memory] = {}
         self._loop = LoopingCall(self._tick)
-        self._loop.clock = clock
+        self._loop.clock = time.reactor
 
     @property
     def synced(self) -> bool:
@@ -148,12 +147,12 @@ class Reconciler(Service):
             wanted = status.invalid(service, self._publisher.current(service), self._publisher.now())
             return await self._publisher.publish(service, wanted)
         observed = self._observe(service, memory)
-        planned = plan(observed, self._clock.seconds(), self._random.random())
+        planned = plan(observed, self._time.monotonic(), self._random.random())
         memory.pacing, memory.since = planned.pacing, planned.since
         memory.name = service.metadata.namespace, service.metadata.name
         self._metrics.set_pods(*memory.name, _by_state(planned.entries))
         result = await self._applier.apply(planned.actions)
-        until = self._clock.seconds() + TAKEN_SECONDS
+        until = self._time.monotonic() + TAKEN_SECONDS
         memory.taken_until |= dict.fromkeys(result.taken, until)
         _raise_first(result.failures)
         current = self._publisher.current(service)
@@ -163,7 +162,7 @@ class Reconciler(Service):
         return min(wait, planned.wake_after, SETTLE_SECONDS if planned.actions else math.inf)
 
     def _observe(self, service: DedicatedService, memory: _Memory) -> Observed:
-        uid, now = service.metadata.uid, self._clock.seconds()
+        uid, now = service.metadata.uid, self._time.monotonic()
         cluster = self._cluster
         children: dict[Child, ChildObject] = {}
         for child, kind in ((Child.NETWORK_POLICY, cluster.policies), (Child.SETTINGS, cluster.settings)):
