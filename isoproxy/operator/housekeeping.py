@@ -10,6 +10,7 @@ from isoproxy.kube.errors import KubeError, NotFound
 from isoproxy.kube.resources import DEDICATED_SERVICES, LEASES
 from isoproxy.model import names
 from isoproxy.model.isolationpod import IsolationPod
+from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import parse
 from isoproxy.model.pod import Pod
 from isoproxy.model.proxylease import ProxyLease
@@ -85,7 +86,7 @@ class Housekeeping:
         ]
 
     async def leftovers(self, uid: str) -> list[Action]:
-        """Return the end of everything that a deleted service left, once a read confirms that it is deleted."""
+        """Return the end of everything that a deleted service left, once a read confirms that it is deleted, or about to be."""
         now = self._monotonic()
         records, pods = self._cluster.records.of(uid, now), self._cluster.pods.of(uid, now)
         metas = [record.metadata for record in records] + [pod.metadata for pod in pods]
@@ -104,7 +105,8 @@ class Housekeeping:
             found = await self._api.get(DEDICATED_SERVICES, name, namespace=namespace)
         except NotFound:
             return False
-        return bool(found["metadata"]["uid"] == uid)
+        meta = parse(ObjectMeta, found["metadata"])
+        return meta.uid == uid and meta.deletion_timestamp is None
 
 
 def _pod_uid(record: IsolationPod, pods: dict[str, Pod]) -> str:

@@ -139,7 +139,7 @@ class Reconciler(Service):
         """Make one pass for one service; returns in how many seconds to make the next at the latest."""
         memory = self._memories.setdefault(uid, _Memory())
         service = self._cluster.services.get(uid)
-        if service is None:
+        if service is None or service.metadata.deletion_timestamp is not None:
             result = await self._applier.apply(await self._housekeeping.leftovers(uid))
             _raise_first(result.failures)
             return math.inf

@@ -46,7 +46,8 @@ def shares(observed: Observed, entries: Iterable[Entry], durations: Durations) -
     for instance, proxy in sorted(observed.proxies.items()):
         count = stocked.get(instance, 0)
         unheard = max(0, count - proxy.held)
-        deaf = unheard > 0 and durations.lasted(("deaf", instance), ACKNOWLEDGE_SECONDS)
+        # Under load some assignments are always on their way: deaf is only whose word does not change meanwhile.
+        deaf = unheard > 0 and durations.lasted(("deaf", instance, proxy.held, proxy.claimed), ACKNOWLEDGE_SECONDS)
         is_open = instance in accepting and not deaf
         if is_open or count:
             deficit = max(0, proxy.queued - unheard) if is_open else 0
