@@ -86,7 +86,7 @@ class Housekeeping:
         ]
 
     async def leftovers(self, uid: str) -> list[Action]:
-        """Return the end of everything that a deleted service left, once a read confirms that it is deleted, or about to be."""
+        """Return the end of all that a deleted service left, once a read confirms that it is deleted or will be."""
         now = self._monotonic()
         records, pods = self._cluster.records.of(uid, now), self._cluster.pods.of(uid, now)
         metas = [record.metadata for record in records] + [pod.metadata for pod in pods]
