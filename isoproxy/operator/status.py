@@ -91,7 +91,8 @@ def _degraded(observed: Observed, entries: tuple[Entry, ...]) -> Condition:
 def _troubles(observed: Observed, entries: tuple[Entry, ...]) -> list[tuple[str, str]]:
     """Return reasons and messages, the most telling first."""
     troubles = [
-        ("NameTaken", f"{child_name(child, observed.service)} belongs to someone else") for child in observed.taken
+        ("NameTaken", f"{child.value} {child_name(child, observed.service)} belongs to someone else")
+        for child in observed.taken
     ]
     trouble = next((entry.pod.trouble for entry in entries if entry.pod is not None and _troubled(entry)), "")
     if trouble or observed.pacing.failures:
