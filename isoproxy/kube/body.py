@@ -13,7 +13,8 @@ from isoproxy.kube.errors import BadReply, UnknownOutcome
 def read_body(response: IResponse, limit: int) -> Deferred[bytes]:
     """All of it; to cancel it drops the connection.
 
-    Fails with BadReply past `limit` bytes, having dropped the connection, and with UnknownOutcome when it is cut short.
+    Fails with BadReply past `limit` bytes, having dropped the connection, and with UnknownOutcome when it is cut
+    short or cancelled.
     """
     body = _Body(limit)
     response.deliverBody(body)
@@ -25,7 +26,7 @@ class _Body(Protocol):
         self._limit = limit
         self._size = 0
         self._parts: list[bytes] = []
-        self.done: Deferred[bytes] = Deferred(lambda _: self._drop())
+        self.done: Deferred[bytes] = Deferred(self._give_up)
 
     def dataReceived(self, data: bytes) -> None:
         self._size += len(data)
@@ -43,6 +44,10 @@ class _Body(Protocol):
             self.done.callback(b"".join(self._parts))
         else:
             self.done.errback(UnknownOutcome("the reply was cut short"))
+
+    def _give_up(self, done: Deferred[bytes]) -> None:
+        done.errback(UnknownOutcome("the reply was not waited for"))  # a plain CancelledError says: not sent
+        self._drop()
 
     def _drop(self) -> None:
         self._parts.clear()

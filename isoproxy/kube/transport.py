@@ -4,8 +4,9 @@ import socket
 from functools import partial
 from typing import Any
 
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.interfaces import (
     IHandshakeListener,
     IProtocol,
@@ -106,7 +107,7 @@ class ApiEndpoint:
         """`timeout`: seconds for each address of the server. Raises ConfigError."""
         self._reactor = reactor
         self._where = connection.url
-        self._tcp = HostnameEndpoint(reactor, connection.host, connection.port, timeout=timeout)
+        self._tcp = _tcp_endpoint(reactor, connection, timeout)
         self._tls = client_tls(connection) if connection.scheme == "https" else None
         self._connecting: set[Deferred[IProtocol]] = set()
         self._closed = False
@@ -168,6 +169,15 @@ def make_agent(
     pool.cachedConnectionTimeout = idle or 0
     pool.retryAutomatically = False  # one policy for retries, ours: it counts them and bounds them
     return Agent.usingEndpointFactory(reactor, endpoint, pool=pool), pool
+
+
+def _tcp_endpoint(reactor: IReactorTime, connection: Connection, timeout: float) -> IStreamClientEndpoint:
+    """Straight to an address; HostnameEndpoint would tell of a refusal only after a third of a second."""
+    if isIPAddress(connection.host):
+        return TCP4ClientEndpoint(reactor, connection.host, connection.port, timeout=timeout)
+    if isIPv6Address(connection.host):
+        return TCP6ClientEndpoint(reactor, connection.host, connection.port, timeout=timeout)
+    return HostnameEndpoint(reactor, connection.host, connection.port, timeout=timeout)
 
 
 def _reason(error: Exception) -> str:
