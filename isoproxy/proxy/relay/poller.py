@@ -81,7 +81,11 @@ class Poller:
 
     def watch(self, fd: int, mask: int, watcher: Watcher) -> None:
         """Tell ``watcher`` of the events in ``mask``; of errors and hang-ups epoll tells in any case."""
-        self._epoll.register(fd, mask)
+        try:
+            self._epoll.register(fd, mask)
+        except OSError:
+            self._close_if_unused()
+            raise
         self._watchers[fd] = watcher
 
     def change(self, fd: int, mask: int) -> None:
@@ -94,8 +98,7 @@ class Poller:
             return
         with suppress(OSError):  # someone closed it behind our back, which has removed it
             self._epoll.unregister(fd)
-        if not self._watchers:
-            self._close()
+        self._close_if_unused()
 
     def doRead(self) -> None:
         """Handle one batch of events."""
@@ -125,10 +128,11 @@ class Poller:
         for watcher in list(self._watchers.values()):
             watcher.dropped()
 
-    def _close(self) -> None:
-        del _pollers[self._reactor]
-        self._reactor.removeReader(self)
-        self._epoll.close()
+    def _close_if_unused(self) -> None:
+        if not self._watchers:
+            del _pollers[self._reactor]
+            self._reactor.removeReader(self)
+            self._epoll.close()
 
 
 _pollers: WeakKeyDictionary[Reactor, Poller] = WeakKeyDictionary()
