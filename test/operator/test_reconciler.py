@@ -1,0 +1,400 @@
+"""The control loop against the embedded API server's core, on a clock of the test's own."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from isoproxy.kube.errors import NotSent, ServerError, UnknownOutcome
+from isoproxy.kube.resources import (
+    CONFIG_MAPS,
+    DEDICATED_SERVICES,
+    ISOLATION_PODS,
+    LEASES,
+    NAMESPACES,
+    NETWORK_POLICIES,
+    PODS,
+    Json,
+    Resource,
+)
+from isoproxy.model.proxylease import lease_manifest
+from isoproxy.model.timestamps import rfc3339
+from isoproxy.observe.metrics import Metrics
+from isoproxy.operator.reconciler import Reconciler
+from isoproxy.timesource import TimeSource
+from test.memoryapi import MemoryApi, make_core
+
+
+class World:
+    """One API server, one operator, and a hand that plays user, kubelet and proxies."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.core = make_core(self.clock)
+        self.hand = MemoryApi(self.core, self.clock)
+        self.api = MemoryApi(self.core, self.clock)
+        self.operators: list[Reconciler] = []
+        self.pods_work = True
+        self._address = 0
+        self.do(self.hand.create(NAMESPACES, {"metadata": {"name": "n"}}))
+        self.start_operator()
+
+    def start_operator(self, api: MemoryApi | None = None) -> Reconciler:
+        operator = Reconciler(
+            time=TimeSource.simulated(self.clock),
+            api=api or self.api,
+            random=random.Random(len(self.operators) + 1),
+            metrics=Metrics(),
+            grace_seconds=60.0,
+        )
+        operator.startService()
+        self.operators.append(operator)
+        return operator
+
+    def do(self, coroutine: Any) -> Any:
+        """Run one request of the hand's, which never waits."""
+        results: list[Any] = []
+        Deferred.fromCoroutine(coroutine).addBoth(results.append)
+        [result] = results
+        if hasattr(result, "raiseException"):
+            result.raiseException()
+        return result
+
+    def settle(self, seconds: float = 2.0, step: float = 0.1) -> None:
+        for _ in range(round(seconds / step)):
+            self.kubelet()
+            self.clock.advance(step)
+
+    def kubelet(self) -> None:
+        """Start what is new, and finish what is to end."""
+        for pod in self.all(PODS):
+            meta = pod["metadata"]
+            if meta.get("deletionTimestamp"):
+                self.do(self.hand.delete(PODS, meta["name"], namespace="n", grace_period_seconds=0))
+            elif self.pods_work and pod["status"].get("phase") == "Pending":
+                self._address += 1
+                self.set_pod(
+                    meta["name"], "Running", ready=True, ip=f"10.0.{self._address // 250}.{self._address % 250}"
+                )
+
+    def set_pod(self, name: str, phase: str, *, ready: bool = False, ip: str = "10.0.0.1") -> None:
+        conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
+        status = {"phase": phase, "podIP": ip, "conditions": conditions}
+        self.do(self.hand.patch(PODS, name, {"status": status}, namespace="n", subresource="status"))
+
+    def all(self, resource: Resource) -> list[Json]:
+        return list(self.do(self.hand.list(resource)).items)
+
+    def service(self, name: str = "s", **spec: Any) -> Json:
+        manifest = {
+            "apiVersion": "soh.re/v1alpha1",
+            "kind": "DedicatedService",
+            "metadata": {"name": name},
+            "spec": {"image": "i", "replicas": 3} | spec,
+        }
+        made: Json = self.do(self.hand.create(DEDICATED_SERVICES, manifest, namespace="n"))
+        return made
+
+    def proxy(self, service: Json, instance: str, **annotations: str) -> None:
+        """Create or renew a proxy's Lease."""
+        told = {f"soh.re/{name}": value for name, value in ({"grace-seconds": "60"} | annotations).items()}
+        meta = service["metadata"]
+        manifest = lease_manifest(
+            service_name=meta["name"], service_uid=meta["uid"], instance=instance, annotations=told
+        )
+        name = manifest["metadata"]["name"]
+        if any(lease["metadata"]["name"] == name for lease in self.all(LEASES)):
+            now = rfc3339(datetime.fromtimestamp(self.clock.seconds(), UTC), digits="microseconds")
+            patch = {"metadata": {"annotations": told}, "spec": {"renewTime": now}}
+            self.do(self.hand.patch(LEASES, name, patch, namespace="n"))
+        else:
+            self.do(self.hand.create(LEASES, manifest, namespace="n"))
+
+    def write_phase(self, record: Json, phase: str) -> None:
+        patch = {"status": {"phase": phase, "inUse": phase == "InUse"}}
+        self.do(self.hand.patch(ISOLATION_PODS, record["metadata"]["name"], patch, namespace="n", subresource="status"))
+
+    def assigned(self, instance: str) -> list[Json]:
+        return [record for record in self.all(ISOLATION_PODS) if record["spec"]["proxy"] == instance]
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    made.settle(0.2)
+    yield made
+    for operator in made.operators:
+        operator.stopService()
+    made.clock.advance(0)
+    assert not made.clock.getDelayedCalls()
+
+
+def names_of(objects: list[Json]) -> set[str]:
+    return {one["metadata"]["name"] for one in objects}
+
+
+def test_a_service_gets_its_wall_and_settings_before_its_first_pod_and_then_its_pool(world: World) -> None:
+    service = world.service()
+    world.settle()
+    created = [resource for verb, resource, _ in world.api.requests if verb == "create"]
+    assert created[:2] == ["networkpolicies", "configmaps"]
+    assert created.count("pods") == created.count("isolationpods") == 3
+    assert names_of(world.all(PODS)) == names_of(world.all(ISOLATION_PODS))
+    owners = {record["metadata"]["ownerReferences"][0]["uid"] for record in world.all(ISOLATION_PODS)}
+    assert owners == {service["metadata"]["uid"]}
+
+
+def test_no_pod_is_made_while_its_wall_cannot_be(world: World) -> None:
+    def refuse(verb: str, resource: Resource, name: str) -> None:
+        if resource is NETWORK_POLICIES and verb == "create":
+            raise ServerError(500)
+
+    world.api.before = refuse
+    world.service()
+    world.settle(10)
+    assert world.all(PODS) == []
+    world.api.before = lambda verb, resource, name: None
+    world.settle(40)
+    assert len(world.all(PODS)) == 3
+
+
+def test_a_ready_pod_is_assigned_whole_and_for_ever(world: World) -> None:
+    service = world.service()
+    world.proxy(service, "pod-1")
+    world.settle()
+    pods = {pod["metadata"]["name"]: pod for pod in world.all(PODS)}
+    records = world.assigned("pod-1")
+    assert len(records) == 3
+    for record in records:
+        pod = pods[record["spec"]["podName"]]
+        assert record["spec"]["podIP"] == pod["status"]["podIP"]
+        assert record["spec"]["podUID"] == pod["metadata"]["uid"]
+        assert record["metadata"]["labels"]["soh.re/proxy"] == "pod-1"
+
+
+def test_a_used_pod_is_replaced_and_a_released_one_deleted(world: World) -> None:
+    service = world.service()
+    world.proxy(service, "pod-1", held="3")
+    world.settle()
+    used = world.assigned("pod-1")[0]
+    world.write_phase(used, "InUse")
+    world.proxy(service, "pod-1", held="2")
+    world.settle()
+    assert len(world.all(ISOLATION_PODS)) == 4
+    world.write_phase(used, "Released")
+    world.settle()
+    assert used["metadata"]["name"] not in names_of(world.all(ISOLATION_PODS)) | names_of(world.all(PODS))
+    assert len(world.all(PODS)) == 3
+
+
+def test_scaling_down_ends_what_is_unused_and_leaves_what_is_in_use(world: World) -> None:
+    service = world.service()
+    world.proxy(service, "pod-1", held="3")
+    world.settle()
+    used = world.assigned("pod-1")[0]
+    world.write_phase(used, "InUse")
+    world.settle()
+    world.do(world.hand.patch(DEDICATED_SERVICES, "s", {"spec": {"replicas": 0}}, namespace="n"))
+    for _ in range(40):
+        for record in world.assigned("pod-1"):
+            if "soh.re/recall" in record["metadata"].get("annotations", {}) and record["status"]["phase"] == "Idle":
+                world.write_phase(record, "Returned")
+        world.proxy(service, "pod-1", held="0")
+        world.settle(0.5)
+    assert names_of(world.all(ISOLATION_PODS)) == {used["metadata"]["name"]} == names_of(world.all(PODS))
+
+
+def test_a_restarted_operator_takes_over_what_it_finds_and_makes_nothing_twice(world: World) -> None:
+    world.service()
+    world.settle()
+    before = names_of(world.all(PODS))
+    world.operators[0].stopService()
+    world.start_operator()
+    world.settle(15)
+    assert names_of(world.all(PODS)) == before
+
+
+def test_two_operators_at_once_assign_each_pod_once_and_converge(world: World) -> None:
+    world.start_operator(MemoryApi(world.core, world.clock))
+    service = world.service()
+    world.proxy(service, "pod-1")
+    for _ in range(40):
+        held = str(len(world.assigned("pod-1")))
+        for record in world.assigned("pod-1"):
+            if "soh.re/recall" in record["metadata"].get("annotations", {}) and record["status"]["phase"] == "Idle":
+                world.write_phase(record, "Returned")
+        world.proxy(service, "pod-1", held=held)
+        world.settle(1)
+    assert len(world.all(PODS)) == len(world.all(ISOLATION_PODS)) == 3
+
+
+def test_a_create_whose_reply_is_lost_leaks_nothing_and_storms_nothing(world: World) -> None:
+    lost: set[str] = set()
+
+    def lose(verb: str, resource: Resource, name: str) -> None:
+        if verb == "create" and resource in (ISOLATION_PODS, PODS) and len(lost) < 4:
+            lost.add(name)
+            raise UnknownOutcome()
+
+    world.api.after = lose
+    world.service()
+    world.settle(200, step=0.5)
+    assert len(lost) == 4
+    assert len(world.all(PODS)) == len(world.all(ISOLATION_PODS)) == 3
+    assert names_of(world.all(PODS)) == names_of(world.all(ISOLATION_PODS))
+    created = [name for verb, resource, name in world.api.requests if verb == "create" and resource == "isolationpods"]
+    assert len(created) <= 10
+
+
+def test_an_assignment_whose_reply_is_lost_is_not_made_twice(world: World) -> None:
+    lost: list[str] = []
+
+    def lose(verb: str, resource: Resource, name: str) -> None:
+        if verb == "patch" and resource is ISOLATION_PODS and not lost:
+            lost.append(name)
+            raise UnknownOutcome()
+
+    world.api.after = lose
+    service = world.service(replicas=1)
+    world.proxy(service, "pod-1")
+    world.settle(5)
+    patched = [name for verb, resource, name in world.api.requests if verb == "patch" and resource == "isolationpods"]
+    assert len(world.assigned("pod-1")) == 1
+    assert patched == lost
+
+
+def test_a_silent_proxy_is_expired_by_reads_alone_and_its_pods_end_after_the_grace(world: World) -> None:
+    service = world.service(replicas=2)
+    for instance in ("a-1", "b-1", "c-1"):
+        world.proxy(service, instance, held="1")
+    world.settle(5)
+    doomed = names_of(world.assigned("a-1"))
+    assert doomed
+    in_use = world.assigned("a-1")[0]
+    world.write_phase(in_use, "InUse")
+    began = world.clock.seconds()
+    while names_of(world.all(ISOLATION_PODS)) & doomed:
+        for instance in ("b-1", "c-1"):
+            world.proxy(service, instance, held=str(len(world.assigned(instance))))
+        world.settle(1)
+        assert world.clock.seconds() - began < 200
+    assert world.clock.seconds() - began > 60 + 15
+    world.settle(20)
+    assert "s-a-1" not in names_of(world.all(LEASES))
+
+
+def test_a_proxy_that_says_it_has_ended_is_believed_at_once(world: World) -> None:
+    service = world.service(replicas=2)
+    world.proxy(service, "a-1", held="2")
+    world.settle()
+    before = names_of(world.assigned("a-1"))
+    world.proxy(service, "a-1", held="0", draining="true", ended="true")
+    world.settle(25)
+    assert not names_of(world.all(ISOLATION_PODS)) & before
+    assert world.all(LEASES) == []
+    assert len(world.all(PODS)) == 2
+
+
+def test_a_deleted_service_leaves_nothing_and_one_of_its_name_begins_anew(world: World) -> None:
+    old = world.service()
+    world.settle()
+    before = names_of(world.all(PODS))
+    world.do(world.hand.delete(DEDICATED_SERVICES, "s", namespace="n"))
+    new = world.service()
+    world.settle(30)
+    assert old["metadata"]["uid"] != new["metadata"]["uid"]
+    assert not before & names_of(world.all(PODS))
+    uids = {pod["metadata"]["labels"]["soh.re/service-uid"] for pod in world.all(PODS)}
+    assert uids == {new["metadata"]["uid"]}
+    assert len(world.all(PODS)) == 3
+    assert len(world.all(NETWORK_POLICIES)) == len(world.all(CONFIG_MAPS)) == 1
+
+
+def test_a_name_that_belongs_to_someone_else_is_waited_for_and_told(world: World) -> None:
+    taken = {"metadata": {"name": "s-pods"}, "spec": {"podSelector": {}}}
+    world.do(world.hand.create(NETWORK_POLICIES, taken, namespace="n"))
+    world.service()
+    world.settle(5)
+    assert world.all(PODS) == []
+    [service] = world.all(DEDICATED_SERVICES)
+    degraded = next(one for one in service["status"]["conditions"] if one["type"] == "Degraded")
+    assert degraded["reason"] == "NameTaken"
+    world.do(world.hand.delete(NETWORK_POLICIES, "s-pods", namespace="n"))
+    world.settle(40)
+    assert len(world.all(PODS)) == 3
+
+
+def test_a_wall_that_somebody_opened_is_closed_again(world: World) -> None:
+    world.service()
+    world.settle()
+    [before] = world.all(NETWORK_POLICIES)
+    world.do(world.hand.patch(NETWORK_POLICIES, "s-pods", {"spec": {"egress": [{}]}}, namespace="n"))
+    world.settle()
+    [after] = world.all(NETWORK_POLICIES)
+    assert after["spec"] == before["spec"]
+
+
+def test_failing_pods_are_made_ever_more_rarely_and_the_service_says_why(world: World) -> None:
+    world.pods_work = False
+    world.service(replicas=5)
+    for _ in range(120):
+        for pod in world.all(PODS):
+            if pod["status"]["phase"] == "Pending" and not pod["metadata"].get("deletionTimestamp"):
+                state = {"terminated": {"reason": "StartError", "message": "no such command", "exitCode": 128}}
+                status = {"phase": "Failed", "containerStatuses": [{"name": "main", "state": state}]}
+                name = pod["metadata"]["name"]
+                world.do(world.hand.patch(PODS, name, {"status": status}, namespace="n", subresource="status"))
+        world.settle(1, step=0.25)
+    made = [name for verb, resource, name in world.api.requests if verb == "create" and resource == "pods"]
+    assert 5 <= len(made) <= 20
+    [service] = world.all(DEDICATED_SERVICES)
+    degraded = next(one for one in service["status"]["conditions"] if one["type"] == "Degraded")
+    assert degraded["reason"] == "PodsFailing"
+    assert "no such command" in degraded["message"]
+
+
+def test_an_api_server_that_is_down_is_waited_for_and_nothing_is_lost(world: World) -> None:
+    world.service()
+    world.settle()
+
+    def down(verb: str, resource: Resource, name: str) -> None:
+        raise NotSent("connection refused")
+
+    world.api.before = down
+    gone = world.all(PODS)[0]["metadata"]["name"]
+    world.do(world.hand.delete(PODS, gone, namespace="n"))
+    world.settle(60, step=0.5)
+    world.api.before = lambda verb, resource, name: None
+    world.settle(60, step=0.5)
+    assert len(world.all(PODS)) == 3
+    assert gone not in names_of(world.all(PODS))
+
+
+def test_an_idle_operator_asks_nothing_of_the_api_server(world: World) -> None:
+    service = world.service()
+    world.proxy(service, "pod-1", held="3")
+    world.settle(5)
+    world.api.requests.clear()
+    for _ in range(60):
+        world.proxy(service, "pod-1", held="3")
+        world.settle(5, step=0.5)
+    assert world.api.requests == []
+
+
+def test_the_status_counts_and_is_written_at_most_once_a_second(world: World) -> None:
+    service = world.service()
+    world.proxy(service, "pod-1", held="3", listen="127.0.0.1:9090")
+    world.settle(5)
+    [shown] = world.all(DEDICATED_SERVICES)
+    assert (shown["status"]["totalTargets"], shown["status"]["availableTargets"]) == (3, 3)
+    assert shown["status"]["endpoints"] == ["127.0.0.1:9090"]
+    world.api.requests.clear()
+    for number in range(100):
+        world.proxy(service, "pod-1", held="3", queued=str(number % 2))
+        world.settle(0.1)
+    writes = [verb for verb, resource, _ in world.api.requests if (verb, resource) == ("patch", "dedicatedservices")]
+    assert 1 <= len(writes) <= 11

@@ -1,0 +1,96 @@
+"""The command line: what it means, and what is said when it cannot mean anything."""
+
+from pathlib import Path
+
+import pytest
+from twisted.python import usage
+
+from isoproxy.settings import Role, ServiceName, Settings
+from isoproxy.tap import Options, makeService
+
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: here
+clusters: [{name: c, cluster: {server: "http://127.0.0.1:1"}}]
+users: [{name: u, user: {}}]
+contexts: [{name: here, context: {cluster: c, user: u}}]
+"""
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path) -> str:
+    path = tmp_path / "config"
+    path.write_text(KUBECONFIG)
+    return str(path)
+
+
+def parsed(*arguments: str) -> Options:
+    options = Options()
+    options.parseOptions(list(arguments))
+    return options
+
+
+def settings(*arguments: str) -> Settings:
+    return parsed(*arguments).settings()
+
+
+def test_local_listens_on_loopback_and_ends_connections_at_once_unless_told_otherwise() -> None:
+    found = settings("--local", "a.yaml", "folder")
+    assert found.role is Role.ALL
+    assert found.local is not None
+    assert found.local.sources == ("a.yaml", "folder")
+    assert found.local.listen == "tcp:8001:interface=127.0.0.1"
+    assert (found.bind, found.drain_timeout) == ("127.0.0.1", 0.0)
+    assert settings("--local", "--bind", "0.0.0.0", "--drain-timeout", "7").bind == "0.0.0.0"
+
+
+def test_a_cluster_is_what_the_kubeconfig_says(kubeconfig: str) -> None:
+    found = settings("--kubeconfig", kubeconfig, "--namespace", "a", "--namespace", "b")
+    assert found.connection is not None
+    assert found.connection.url == "http://127.0.0.1:1"
+    assert found.namespaces == ("a", "b")
+    assert (found.bind, found.drain_timeout, found.proxy_grace) == ("", 30.0, 300)
+
+
+def test_a_proxy_is_told_its_service_and_its_listener(kubeconfig: str) -> None:
+    found = settings("--role", "proxy", "--service", "games/doom", "--listen", "tcp:9999", "--kubeconfig", kubeconfig)
+    assert (found.role, found.service, found.listen) == (Role.PROXY, ServiceName("games", "doom"), "tcp:9999")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--role", "king"], "--role: 'king' is none of all, operator, proxy, none"),
+        (["a.yaml"], "FILEs are for --local"),
+        (["--local", "--kubeconfig", "f"], "--local brings its own API server"),
+        (["--role", "none"], "--role none is for --local"),
+        (["--role", "proxy"], "--role proxy and --service NAMESPACE/NAME go together"),
+        (["--service", "a/b"], "--role proxy and --service NAMESPACE/NAME go together"),
+        (["--local", "--role", "proxy", "--service", "a/b"], "--local does not go with it"),
+        (["--local", "--listen", "tcp:1"], "--listen is for --role proxy"),
+        (["--local", "--api-listen", "nonsense"], "--api-listen: 'nonsense' is no endpoint description"),
+        (["--local", "--metrics-listen", "tcp:x"], "--metrics-listen: 'tcp:x' is no endpoint description"),
+        (["--local", "--proxy-grace", "3"], "--proxy-grace: at least 10 seconds"),
+        (["--local", "--proxy-grace", "x"], "proxy-grace"),
+        (["--local", "--drain-timeout", "-1"], "drain-timeout"),
+        (["--nope"], "nope"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(arguments: list[str], line: str) -> None:
+    with pytest.raises(usage.UsageError) as refused:
+        parsed(*arguments)
+    assert line in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["a", "a/", "/b", "a/b/c"])
+def test_a_service_is_named_by_namespace_and_name(name: str, kubeconfig: str) -> None:
+    with pytest.raises(usage.UsageError, match="is not NAMESPACE/NAME"):
+        settings("--role", "proxy", "--service", name, "--kubeconfig", kubeconfig)
+
+
+def test_an_unusable_kubeconfig_ends_the_program_with_one_line() -> None:
+    with pytest.raises(SystemExit) as ended:
+        makeService(parsed("--kubeconfig", "/nowhere/config"))
+    assert str(ended.value) == "isoproxy: kubeconfig /nowhere/config: no such file"
