@@ -223,6 +223,25 @@ def fill(far: socket.socket) -> int:
         far.settimeout(SECONDS)
 
 
+async def stall(relayed: Session, far: socket.socket) -> int:
+    """Send from ``far`` until the relay owes bytes to the other side, which does not read; gives how many were sent."""
+    near = relayed.relay._ends[0 if far is relayed.client else 1]
+    far.setblocking(False)
+    sent, chunk = 0, bytes(1 << 16)
+
+    def owes() -> bool:
+        nonlocal sent
+        try:
+            while True:
+                sent += far.send(chunk)
+        except BlockingIOError:
+            return near.outbound.owed > 0
+
+    await until(owes)
+    far.settimeout(SECONDS)
+    return sent
+
+
 def reset(far: socket.socket) -> None:
     """Close with a reset."""
     far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -24,6 +24,7 @@ from test.proxy.relay.harness import (
     resident_bytes,
     running,
     session,
+    stall,
     thread,
     together,
     until,
@@ -56,7 +57,7 @@ async def test_a_pipe_is_held_only_while_bytes_are_stuck_in_it() -> None:
     async with running() as relayed:
         await carries(relayed.client, relayed.backend)
         assert relayed.pipes.lent == 0
-        await thread(fill, relayed.client)
+        await stall(relayed, relayed.client)
         assert relayed.pipes.lent == 1
 
 
@@ -64,7 +65,7 @@ async def test_a_pipe_is_held_only_while_bytes_are_stuck_in_it() -> None:
 async def test_when_the_pipes_are_all_taken_others_copy() -> None:
     pipes = PipePool(limit=1)
     async with running(pipes=pipes) as stalled, running(pipes=pipes) as relayed:
-        await thread(fill, stalled.client)
+        await stall(stalled, stalled.client)
         assert pipes.lent == 1
         await carries(relayed.client, relayed.backend)
         assert pipes.lent == 1
@@ -158,7 +159,7 @@ def flood(source: socket.socket, sink: socket.socket) -> None:
 @pytest_twisted.ensureDeferred
 async def test_nothing_is_read_while_anything_is_owed() -> None:
     async with running() as relayed:
-        await thread(fill, relayed.client)
+        await stall(relayed, relayed.client)
         inward = relayed.relay._ends[0].outbound
         assert inward.owed
         assert not inward.reads

@@ -136,10 +136,12 @@ async def test_activity_is_the_time_of_the_last_byte_either_way() -> None:
             assert relayed.relay.last_activity >= before
 
 
+@pytest.mark.parametrize("closes", [False, True], ids=["and more may come", "and then the FIN"])
 @pytest.mark.parametrize("limit", [0, 48], ids=["by copying", "by splicing"])
 @pytest_twisted.ensureDeferred
-async def test_urgent_data_arrives_in_its_place(limit: int) -> None:
+async def test_urgent_data_arrives_in_its_place(limit: int, closes: bool) -> None:
     bulk = pattern(200 * KIB)
+    expected = (bulk + b"!") * 10 + b"the end"
     async with running(pipes=PipePool(limit=limit)) as relayed:
 
         def send() -> None:
@@ -147,10 +149,22 @@ async def test_urgent_data_arrives_in_its_place(limit: int) -> None:
                 relayed.client.sendall(bulk)
                 relayed.client.send(b"!", socket.MSG_OOB)
             relayed.client.sendall(b"the end")
-            relayed.client.shutdown(socket.SHUT_WR)
+            if closes:
+                relayed.client.shutdown(socket.SHUT_WR)
 
-        _, got = await together(thread(send), thread(read_all, relayed.backend))
-        assert got == (bulk + b"!") * 10 + b"the end"
+        _, got = await together(thread(send), thread(read_exactly, relayed.backend, len(expected)))
+        assert got == expected
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_header_that_is_stuck_is_not_counted_as_less_than_nothing() -> None:
+    async with session(far_buffer=4 * KIB) as relayed:
+        connection(relayed.backend_leg).write(pattern(20 * MIB))
+        relayed.start(early=b"payload")
+        assert relayed.relay.bytes_in == 0
+        relayed.client.shutdown(socket.SHUT_WR)
+        assert len(await thread(read_all, relayed.backend)) == 20 * MIB + 7
+        assert relayed.relay.bytes_in == 7
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 import pytest
@@ -14,7 +15,6 @@ from isoproxy.proxy.relay.poller import Poller
 from test.proxy.relay.harness import (
     Session,
     connection,
-    fill,
     pattern,
     pause,
     read_all,
@@ -22,6 +22,7 @@ from test.proxy.relay.harness import (
     reset,
     running,
     session,
+    stall,
     thread,
     together,
     until,
@@ -84,7 +85,7 @@ async def test_both_may_close_at_once() -> None:
 async def test_a_fin_waits_for_all_bytes_before_it(side: Side) -> None:
     async with running() as relayed:
         closing, other = far_ends(relayed, side)
-        stalled = await thread(fill, closing)
+        stalled = await stall(relayed, closing)
         closing.shutdown(socket.SHUT_WR)
         await pause(0.05)
         assert not relayed.done.called
@@ -113,12 +114,16 @@ async def test_a_reset_with_data_stuck_on_the_way_drops_it_for_good(side: Side, 
     pipes = PipePool(limit=limit)
     async with running(pipes=pipes) as relayed:
         breaking, other = far_ends(relayed, side)
-        await thread(fill, breaking)
-        await until(lambda: pipes.lent == min(limit, 1))
+        await stall(relayed, breaking)
+        assert pipes.lent == min(limit, 1)
         reset(breaking)
         assert (await relayed.result()).ending is RESET[side]
         await is_reset(other)
         assert pipes.lent == 0
+    if pipe := pipes.acquire():
+        with pytest.raises(BlockingIOError):
+            os.read(pipe.read_fd, 1)
+        pipes.release(pipe)
     pipes.close()
 
 
@@ -129,7 +134,7 @@ async def test_a_reset_by_the_side_that_does_not_read_ends_the_session(side: Sid
     pipes = PipePool(limit=limit)
     async with running(pipes=pipes) as relayed:
         breaking, sending = far_ends(relayed, side)
-        await thread(fill, sending)
+        await stall(relayed, sending)
         reset(breaking)
         assert (await relayed.result()).ending is RESET[side]
         await is_reset(sending)
@@ -141,15 +146,39 @@ async def test_a_reset_by_the_side_that_does_not_read_ends_the_session(side: Sid
 @pytest_twisted.ensureDeferred
 async def test_an_answer_that_came_before_a_reset_still_arrives(side: Side) -> None:
     """What a server does that refuses an upload: it answers and closes with the upload unread, which resets."""
-    answer = pattern(50_000)
     async with running() as relayed:
         refusing, uploading = far_ends(relayed, side)
-        await thread(fill, uploading)
-        refusing.sendall(answer)
+        await stall(relayed, uploading)
+        refusing.sendall(b"too large")
         refusing.close()
-        assert await thread(read_exactly, uploading, len(answer)) == answer
+        assert await thread(read_exactly, uploading, 9) == b"too large"
         await is_reset(uploading)
         assert (await relayed.result()).ending is RESET[side]
+
+
+@BOTH_SIDES
+@pytest_twisted.ensureDeferred
+async def test_an_answer_still_arrives_when_the_reset_is_first_seen_by_a_write(side: Side) -> None:
+    async with running() as relayed:
+        refusing, uploading = far_ends(relayed, side)
+        uploading.sendall(b"more")  # the reactor sees this first, and writes it to a connection already reset
+        refusing.sendall(b"too large")
+        reset(refusing)
+        assert await thread(read_exactly, uploading, 9) == b"too large"
+        await is_reset(uploading)
+        result = await relayed.result()
+        assert (result.ending, result.error) == (RESET[side], f"{side.value}: ECONNRESET")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_reset_ends_it_when_what_came_before_can_go_nowhere() -> None:
+    async with running() as relayed:
+        await stall(relayed, relayed.backend)
+        relayed.client.sendall(b"more")
+        reset(relayed.backend)
+        result = await relayed.result()
+        assert (result.ending, result.error) == (Ending.BACKEND_RESET, "backend: ECONNRESET")
+        await is_reset(relayed.client)
 
 
 @BOTH_SIDES
@@ -193,7 +222,8 @@ async def test_abort_resets_both_sides_and_reports_its_reason_once() -> None:
 @pytest_twisted.ensureDeferred
 async def test_abort_with_data_stuck_both_ways_lets_go_of_it() -> None:
     async with running() as relayed:
-        await together(thread(fill, relayed.client), thread(fill, relayed.backend))
+        await stall(relayed, relayed.client)
+        await stall(relayed, relayed.backend)
         assert relayed.pipes.lent == 2
         relayed.relay.abort("enough")
         assert (await relayed.result()).ending is Ending.ABORTED
@@ -293,7 +323,7 @@ async def test_a_fin_behind_a_stalled_direction_uses_no_cpu(side: Side, monkeypa
     """Once it has been sent our FIN too, its socket is hung up for epoll, for as long as the stall lasts."""
     async with running() as relayed:
         stalled, other = far_ends(relayed, side)
-        sent = await thread(fill, stalled)
+        sent = await stall(relayed, stalled)
         stalled.shutdown(socket.SHUT_WR)
         other.shutdown(socket.SHUT_WR)
         assert await thread(read_all, stalled) == b""
