@@ -69,7 +69,9 @@ class Authorization:
         renewal.addCallback(self._renewed).addErrback(self._failed).addCallback(self._wake)
 
     def _renewed(self, header: str | None) -> None:
-        self._value = header.encode("ascii") if header is not None else None
+        if header is not None and not (header.isascii() and header.isprintable()):
+            raise ValueError("what was given is no header")  # its text is a secret
+        self._value = header.encode() if header is not None else None
         self._usable, self._error = True, None
         self._renew_at = self._reactor.seconds() + FRESH
 

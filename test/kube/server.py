@@ -15,7 +15,6 @@ from twisted.internet.task import deferLater
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
-from twisted.web.http import Request as WebRequest
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
@@ -47,6 +46,7 @@ class Seen:
         return json.loads(self.body)
 
 
+WebRequest = Any  # twisted.web.http.Request, whose types say that it may have lost its transport
 Step = Callable[[WebRequest], None]
 
 
@@ -89,7 +89,7 @@ class Stream:
     """A step that grants a watch and leaves it to the test what comes, and when."""
 
     def __init__(self) -> None:
-        self.request: WebRequest | None = None
+        self.request: WebRequest = None
         self.gone = False  # the client closed it
 
     def __call__(self, request: WebRequest) -> None:
@@ -102,18 +102,15 @@ class Stream:
         self.gone = True
 
     def write(self, data: bytes) -> None:
-        assert self.request is not None
         self.request.write(data)
 
     def send(self, *events: Json) -> None:
         self.write(b"".join(json.dumps(event).encode() + b"\n" for event in events))
 
     def end(self) -> None:
-        assert self.request is not None
         self.request.finish()
 
     def cut(self) -> None:
-        assert self.request is not None
         self.request.transport.abortConnection()
 
 
@@ -125,23 +122,17 @@ class _Counted(ProtocolWrapper):
         ProtocolWrapper.makeConnection(self, transport)
 
 
-class _Counting(WrappingFactory[_Counted]):
-    protocol = _Counted
-    noisy = False
-    total = 0
-
-
 class _Root(Resource):
     isLeaf = True
 
     def __init__(self, server: "ScriptedServer") -> None:
-        super().__init__()
-        self.server = server
+        Resource.__init__(self)
+        self.scripted = server
 
     def render(self, request: WebRequest) -> int:
         path, _, query = request.uri.decode("ascii").partition("?")
         pairs = (pair.partition("=") for pair in query.split("&") if pair)
-        self.server.seen.append(
+        self.scripted.seen.append(
             Seen(
                 method=request.method.decode(),
                 path=path,
@@ -150,7 +141,7 @@ class _Root(Resource):
                 body=request.content.read(),
             )
         )
-        step = self.server.script.popleft() if self.server.script else refuse(500, "the script is at its end")
+        step = self.scripted.script.popleft() if self.scripted.script else refuse(500, "the script is at its end")
         step(request)
         return NOT_DONE_YET
 
@@ -163,10 +154,13 @@ class ScriptedServer:
         self.seen: list[Seen] = []
         site = Site(_Root(self))
         site.noisy = False
-        self._factory: Any = _Counting(site)
-        factory = self._factory if tls is None else TLSMemoryBIOFactory(tls, False, self._factory)
-        self._port = reactor.listenTCP(0, factory, interface="127.0.0.1")
-        self.port: int = self._port.getHost().port
+        counting: Any = WrappingFactory(site)
+        counting.protocol, counting.noisy, counting.total = _Counted, False, 0
+        self._factory = counting
+        factory: Any = self._factory if tls is None else TLSMemoryBIOFactory(tls, False, self._factory)
+        listening: Any = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self._port = listening
+        self.port: int = listening.getHost().port
         self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self.port}"
 
     def then(self, *steps: Step) -> None:
@@ -182,27 +176,30 @@ class ScriptedServer:
         """How many there ever were."""
         return int(self._factory.total)
 
-    def stop_listening(self) -> Deferred[None]:
-        return self._port.stopListening()
+    def stop_listening(self) -> Deferred[Any]:
+        return maybeDeferred(self._port.stopListening)
 
     def stop(self) -> Deferred[Any]:
         for connection in list(self._factory.protocols):
             connection.abortConnection()
-        return maybeDeferred(self.stop_listening)
+        return self.stop_listening()
 
 
 class RawServer(Protocol):
     """A server that says exactly these bytes once the first of a request came; for what no web server would say."""
+
+    transport: Any = None
 
     def __init__(self, said: bytes, *, forever: bytes = b"") -> None:
         self.said = said
         self.forever = forever  # repeated as long as the peer is there
         self.sent = 0
         self.lost = False
-        factory = Factory.forProtocol(lambda: self)
+        factory: Any = Factory.forProtocol(lambda: self)
         factory.noisy = False
-        self._port = reactor.listenTCP(0, factory, interface="127.0.0.1")
-        self.url = f"http://127.0.0.1:{self._port.getHost().port}"
+        listening: Any = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self._port = listening
+        self.url = f"http://127.0.0.1:{listening.getHost().port}"
         self._started = False
 
     def dataReceived(self, data: bytes) -> None:
