@@ -1,0 +1,1 @@
+"""The embedded default: an API server and a pod runtime for one machine without a cluster."""

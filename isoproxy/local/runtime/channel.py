@@ -1,0 +1,72 @@
+"""twistd's end of the two pipes to the supervisor."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import txaio
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.interfaces import IReactorProcess
+from twisted.internet.protocol import ProcessProtocol
+
+from isoproxy.local.runtime import supervisor
+from isoproxy.local.runtime.supervisor import wire
+
+log = txaio.make_logger()
+
+_PROGRAM = str(Path(supervisor.__file__).parent)
+_INHERITED = ("LD_LIBRARY_PATH",)  # where the interpreter itself may need it
+_REQUESTS, _REPORTS, _COMPLAINTS = 0, 1, 2
+
+
+class Channel(ProcessProtocol):
+    """Starts a supervisor, and carries messages both ways.
+
+    `on_report` is called for each report. `ended` fires once, when the supervisor and everything that it had
+    started are gone (see supervisor/guard.py); nothing is reported after that.
+    """
+
+    def __init__(
+        self, reactor: IReactorProcess, *, base: str, ring_size: int, on_report: Callable[[wire.Message], None]
+    ) -> None:
+        self._on_report = on_report
+        self._lines = wire.LineReader()
+        self._open = True
+        self.ended: Deferred[None] = Deferred()
+        settings = json.dumps({"base": base, "ring_size": ring_size})
+        self._process = reactor.spawnProcess(
+            self,
+            sys.executable,
+            [sys.executable, "-X", "utf8", "-I", "-S", _PROGRAM, settings],
+            env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+            childFDs={_REQUESTS: "w", _REPORTS: "r", _COMPLAINTS: _COMPLAINTS},
+        )
+
+    def send(self, request: wire.Request) -> None:
+        """Send it, after those before it; it is lost when there is no supervisor any more."""
+        if self._open:
+            self._process.writeToChild(_REQUESTS, wire.encode(request))
+
+    def kill(self) -> None:
+        """End it the hard way: when the guard is gone, the supervisor ends everything."""
+        with suppress(ProcessExitedAlready):
+            self._process.signalProcess("KILL")
+
+    def childDataReceived(self, _fd: int, data: bytes) -> None:
+        try:
+            for report in self._lines.feed(data):
+                self._on_report(report)
+        except wire.WireError as error:
+            log.error("the supervisor of the pods is not understood, and is killed: {error}", error=error)
+            self.kill()
+
+    def childConnectionLost(self, fd: int) -> None:
+        if fd == _REQUESTS:
+            self._open = False
+        elif fd == _REPORTS and not self.ended.called:
+            self._open = False
+            self.ended.callback(None)

@@ -1,0 +1,154 @@
+"""The node agent: the scheduler and the kubelet of a machine without a cluster."""
+
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import txaio
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.interfaces import IReactorTime
+
+from isoproxy.kube.api import KubeApi
+from isoproxy.kube.errors import AlreadyExists, KubeError
+from isoproxy.kube.reflector import Change, Reflector
+from isoproxy.kube.resources import NODES, PODS, Json
+from isoproxy.local.runtime.interface import PodRuntime
+from isoproxy.local.runtime.launch import Node
+from isoproxy.local.runtime.machine import node_object
+from isoproxy.local.runtime.persistence import persist
+from isoproxy.local.runtime.podspec import LocalPod, parse_pod
+from isoproxy.local.runtime.status import unscheduled
+from isoproxy.local.runtime.worker import PodWorker
+from isoproxy.local.runtime.writer import StatusWriter
+
+log = txaio.make_logger()
+
+NODE_NAME = "isoproxy-local"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class NodeAgent:
+    """Takes up every Pod that is bound to its node or to none, and reports on each as a kubelet would.
+
+    At most `max_pods` run at a time, others wait as Unschedulable; at most `starting` of them are starting up. What
+    runs on this machine is the agent's own: a Pod that ran under an agent before it is reported as lost, not run again.
+    """
+
+    def __init__(
+        self,
+        api: KubeApi,
+        runtime: PodRuntime,
+        clock: IReactorTime,
+        *,
+        name: str = NODE_NAME,
+        label_selector: str = "",
+        max_pods: int = 1000,
+        starting: int = 16,
+        stop_grace: float = 5.0,
+        now: Callable[[], datetime] = _utc_now,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """`stop_grace`: seconds from SIGTERM to SIGKILL for all pods when the node stops."""
+        self._runtime = runtime
+        self._max_pods = max_pods
+        self._stop_grace = stop_grace
+        self._writer = StatusWriter(api, clock, now=now, jitter=jitter)
+        gate = DeferredSemaphore(starting)
+        self._node = Node(name, api, runtime, clock, self._writer, gate, now, jitter)
+        self._workers: dict[str, PodWorker] = {}  # by uid
+        self._alive: set[str] = set()  # those whose pods are not over
+        self._waiting: dict[str, LocalPod] = {}  # for room, in their order
+        self._stopped = False
+        self._registration: Deferred[None] | None = None
+        self._reflector = Reflector(
+            api=api,
+            resource=PODS,
+            parse=parse_pod,
+            clock=clock,
+            on_change=self._changed,
+            label_selector=label_selector,
+            jitter=jitter,
+        )
+
+    def start(self) -> Deferred[None]:
+        """Fires when pods can be run; fails with CannotRun when they cannot. The API server may come later."""
+        return Deferred.fromCoroutine(self._start())
+
+    def stop(self) -> Deferred[None]:
+        """End all pods; fires when nothing of them is left on this machine. Their objects stay as they are."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _start(self) -> None:
+        await self._runtime.start()
+        self._registration = Deferred.fromCoroutine(self._register())
+        self._reflector.start()
+
+    async def _stop(self) -> None:
+        self._stopped = True
+        await self._reflector.stop()
+        if self._registration is not None:
+            self._registration.cancel()
+        for worker in self._workers.values():
+            worker.abandon()
+        self._writer.stop()
+        await self._runtime.stop(self._stop_grace)
+
+    async def _register(self) -> None:
+        node = self._node
+        body = node_object(node.name, runtime=node.runtime.name, max_pods=self._max_pods, now=node.now())
+        try:
+            await persist(lambda: self._put_node(body), node.clock, node.jitter)
+        except CancelledError:
+            pass
+        except KubeError as error:
+            log.error("the Node object cannot be written: {error}", error=error)
+
+    async def _put_node(self, body: Json) -> None:
+        api, name = self._node.api, self._node.name
+        with suppress(AlreadyExists):  # from an earlier start
+            await api.create(NODES, body)
+        await api.patch(NODES, name, {"status": body["status"]}, subresource="status")
+
+    def _changed(self, change: Change[LocalPod]) -> None:
+        if change.new is not None:
+            worker = self._workers.get(change.new.id.uid)
+            if worker is not None:
+                worker.update(change.new)
+            elif change.new.node in ("", self._node.name):
+                self._admit(change.new)
+        elif change.old is not None:
+            uid = change.old.id.uid
+            self._waiting.pop(uid, None)
+            if (worker := self._workers.get(uid)) is not None:
+                worker.vanish()
+
+    def _admit(self, pod: LocalPod) -> None:
+        uid = pod.id.uid
+        will_run = not (pod.ending or pod.over)
+        if will_run and len(self._alive) >= self._max_pods:
+            if uid not in self._waiting:
+                self._writer.put(pod.id, unscheduled(f"0/1 nodes are available: {self._max_pods} pods run already"))
+            self._waiting[uid] = pod
+            return
+        self._waiting.pop(uid, None)
+        worker = PodWorker(pod, self._node, over=lambda: self._is_over(uid), gone=lambda: self._forget(uid))
+        self._workers[uid] = worker
+        if will_run:
+            self._alive.add(uid)
+        worker.begin()
+
+    def _is_over(self, uid: str) -> None:
+        self._alive.discard(uid)
+        if self._waiting and not self._stopped:
+            self._node.clock.callLater(0.0, self._admit_waiting)
+
+    def _admit_waiting(self) -> None:
+        while self._waiting and len(self._alive) < self._max_pods and not self._stopped:
+            self._admit(next(iter(self._waiting.values())))
+
+    def _forget(self, uid: str) -> None:
+        self._workers.pop(uid, None)

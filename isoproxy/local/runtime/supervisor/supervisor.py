@@ -1,0 +1,176 @@
+"""Carries out twistd's requests, and reports."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+
+from isoproxy.local.runtime.supervisor import wire
+from isoproxy.local.runtime.supervisor.folder import remove, removing
+from isoproxy.local.runtime.supervisor.job import Command, Job, Outcome
+from isoproxy.local.runtime.supervisor.loop import Loop
+from isoproxy.local.runtime.supervisor.output import Output
+from isoproxy.local.runtime.supervisor.reaper import Reaper
+from isoproxy.local.runtime.supervisor.spawn import CannotSpawn
+
+_RECHECK = 0.05  # seconds between looks at strays that do not go
+_SLICE = 0.005  # seconds of removing folders between two turns of the loop
+_HANGING = 5.0  # seconds past the grace of a shutdown: what lives then cannot be killed
+
+
+class Pod:
+    """What the supervisor keeps for one pod."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.env: dict[str, str] = {}
+        self.job: Job | None = None  # None: nothing runs
+        self.runs: dict[int, Job] = {}  # commands beside it
+        self.output: Output | None = None  # of the newest start
+        self.finished = self.forgotten = self.removed = False
+
+
+class Supervisor:
+    """One life: `run` returns when all is ended and removed."""
+
+    def __init__(self, loop: Loop, folder: str, *, ring_size: int, report: Callable[[wire.Report], None]) -> None:
+        self._loop = loop
+        self._folder = folder
+        self._ring_size = ring_size
+        self._report = report
+        self._reaper = Reaper()
+        self._pods: dict[int, Pod] = {}
+        self._removals: list[Iterator[None]] = []
+        self._give_up_at: float | None = None  # set by shutdown
+
+    def run(self) -> None:
+        """Serve until a shutdown has been carried out."""
+        self._report(wire.Hello(os.getpid(), self._folder))
+        while not self._done():
+            self._loop.turn(self._patience())
+            self._reaper.collect()
+            self._remove_some()
+        remove(self._folder)
+
+    def shutdown(self, grace: float) -> None:
+        """Stop everything; nothing is started from now on."""
+        give_up_at = time.monotonic() + grace + _HANGING
+        self._give_up_at = min(give_up_at, self._give_up_at or give_up_at)
+        for pod in self._pods.values():
+            for job in (pod.job, *pod.runs.values()):
+                if job is not None:
+                    job.stop(grace)
+
+    def handle(self, request: wire.Message) -> None:
+        """Carry out one request. What concerns a pod that is not known, or no longer, is answered by its end."""
+        match request:
+            case wire.Start():
+                self._start(request)
+            case wire.Stop(number, grace):
+                if (pod := self._pods.get(number)) is not None and pod.job is not None:
+                    pod.job.stop(grace)
+            case wire.Run():
+                self._run_beside(request)
+            case wire.Kill(run):
+                for pod in self._pods.values():
+                    if run in pod.runs:
+                        pod.runs[run].stop(0.0)
+            case wire.Read(number, pod_number, position):
+                if (pod := self._pods.get(pod_number)) is not None and pod.output is not None:
+                    pod.output.read(request)
+                else:
+                    self._report(wire.Output(number, "", position, True))
+            case wire.Cancel(number):
+                for pod in self._pods.values():
+                    if pod.output is not None:
+                        pod.output.cancel(number)
+            case wire.Finish(number) | wire.Forget(number):
+                if (pod := self._pods.get(number)) is not None:
+                    pod.finished = True
+                    pod.forgotten |= isinstance(request, wire.Forget)
+                    self._clean_up(number, pod)
+            case wire.Shutdown(grace):
+                self.shutdown(grace)
+            case _:
+                raise wire.WireError(f"{type(request).__name__} is no request")
+
+    def _patience(self) -> float | None:
+        if self._removals:
+            return 0.0
+        return _RECHECK if self._reaper.ending or self._give_up_at is not None else None
+
+    def _done(self) -> bool:
+        if self._give_up_at is None:
+            return False
+        return self._reaper.idle or time.monotonic() > self._give_up_at
+
+    def _start(self, request: wire.Start) -> None:
+        number = request.pod
+        pod = self._pods.setdefault(number, Pod(os.path.join(self._folder, str(number))))
+        if pod.job is not None or pod.finished or self._give_up_at is not None:
+            self._report(wire.Ended(number, False, 128, 0, "it runs already, or the runtime is stopping"))
+            return
+        if pod.output is not None:
+            pod.output.end()
+        output = pod.output = Output(self._ring_size, self._report)
+        pod.env = request.env
+
+        def ended(outcome: Outcome) -> None:
+            pod.job = None
+            for job in pod.runs.values():
+                job.stop(0.0)
+            output.end()
+            self._report(wire.Ended(number, *outcome))
+            self._clean_up(number, pod)
+
+        try:
+            os.makedirs(pod.folder, mode=0o700, exist_ok=True)
+            pod.job = Job(
+                self._loop,
+                Command(request.argv, pod.env, pod.folder, request.working_directory),
+                ring=output.ring,
+                on_started=lambda pid: self._report(wire.Started(number, pid)),
+                on_output=output.grown,
+                on_ended=ended,
+            )
+        except (CannotSpawn, OSError) as error:
+            output.end()
+            self._report(wire.Ended(number, False, 128, 0, str(error)))
+        else:
+            self._reaper.add(pod.job)
+
+    def _run_beside(self, request: wire.Run) -> None:
+        pod = self._pods.get(request.pod)
+        if pod is None or pod.job is None or self._give_up_at is not None:
+            self._report(wire.Ran(request.run, 128, "the pod's program is not running"))
+            return
+
+        def ended(outcome: Outcome) -> None:
+            del pod.runs[request.run]
+            self._report(wire.Ran(request.run, outcome.code, outcome.message))
+            self._clean_up(request.pod, pod)
+
+        try:
+            job = Job(self._loop, Command(request.argv, pod.env, pod.folder, ""), on_ended=ended)
+        except CannotSpawn as error:
+            self._report(wire.Ran(request.run, 128, str(error)))
+        else:
+            pod.runs[request.run] = job
+            self._reaper.add(job)
+
+    def _clean_up(self, number: int, pod: Pod) -> None:
+        """Remove what is no longer needed, once nothing runs in it."""
+        if not pod.finished or pod.job is not None or pod.runs:
+            return
+        if not pod.removed:
+            pod.removed = True
+            self._removals.append(removing(pod.folder))
+        if pod.forgotten:
+            self._pods.pop(number, None)
+            if pod.output is not None:
+                pod.output.end()
+
+    def _remove_some(self) -> None:
+        until = time.monotonic() + _SLICE
+        while self._removals and time.monotonic() < until:
+            if next(self._removals[0], self) is self:
+                del self._removals[0]

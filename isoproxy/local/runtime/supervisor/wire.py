@@ -1,0 +1,180 @@
+"""What twistd and its supervisor say to each other: one JSON array to a line, `["Start", 7, ...]`. Pure."""
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+MAX_LINE = 4 * 1024 * 1024  # bytes; the kernel takes 2 MiB of arguments and environment at most
+
+MAX_READ = 64 * 1024  # bytes of output in one answer
+
+
+class WireError(Exception):
+    """The other side said something that is no message."""
+
+
+# Requests, from twistd. `pod` is a number that twistd gives and never uses again.
+
+
+class Start(NamedTuple):
+    """Run the pod's program, in the pod's folder or in `working_directory` if that is not empty."""
+
+    pod: int
+    argv: list[str]
+    env: dict[str, str]
+    working_directory: str
+
+
+class Stop(NamedTuple):
+    """SIGTERM now, SIGKILL `grace` seconds later; of several, the earliest SIGKILL holds."""
+
+    pod: int
+    grace: float
+
+
+class Run(NamedTuple):
+    """Run a command beside the pod's running program; answered by `Ran`."""
+
+    run: int
+    pod: int
+    argv: list[str]
+
+
+class Kill(NamedTuple):
+    """SIGKILL a command of `Run`; its `Ran` follows."""
+
+    run: int
+
+
+class Read(NamedTuple):
+    """Ask for output from `position` on, or from the last `tail` lines on; answered by one `Output`.
+
+    With `wait` the answer is put off until there is some, or until no more can come.
+    """
+
+    request: int
+    pod: int
+    position: int
+    tail: int | None
+    limit: int
+    wait: bool
+
+
+class Cancel(NamedTuple):
+    """The answer to a waiting `Read` is no longer wanted."""
+
+    request: int
+
+
+class Finish(NamedTuple):
+    """The pod will not be started again: remove its folder, once its program has ended. Its output stays."""
+
+    pod: int
+
+
+class Forget(NamedTuple):
+    """Finish, and drop the output."""
+
+    pod: int
+
+
+class Shutdown(NamedTuple):
+    """Stop all with that grace, remove every folder, exit."""
+
+    grace: float
+
+
+# Reports, from the supervisor.
+
+
+class Hello(NamedTuple):
+    """It is up; pod 7 lives in `folder`/7."""
+
+    pid: int
+    folder: str
+
+
+class Started(NamedTuple):
+    """The pod's program runs (its exec succeeded)."""
+
+    pod: int
+    pid: int
+
+
+class Ended(NamedTuple):
+    """The program has ended and nothing it left behind is running.
+
+    `started` False: there was no program; `message` says why. Else `code` is the exit code, 128 + `signal`
+    when a signal ended it (`signal` 0: none did).
+    """
+
+    pod: int
+    started: bool
+    code: int
+    signal: int
+    message: str
+
+
+class Ran(NamedTuple):
+    """A `Run` is over, `code` as in `Ended`; `message` is not empty when it could not be run."""
+
+    run: int
+    code: int
+    message: str
+
+
+class Output(NamedTuple):
+    """The answer to a `Read`: the bytes, where to read on, and whether that is the end of it for good."""
+
+    request: int
+    data: str  # base64
+    position: int
+    end: bool
+
+    @property
+    def octets(self) -> bytes:
+        return base64.b64decode(self.data)
+
+
+Request = Start | Stop | Run | Kill | Read | Cancel | Finish | Forget | Shutdown
+Report = Hello | Started | Ended | Ran | Output
+Message = Request | Report
+
+_KINDS: dict[str, Any] = {
+    kind.__name__: kind
+    for kind in (Start, Stop, Run, Kill, Read, Cancel, Finish, Forget, Shutdown, Hello, Started, Ended, Ran, Output)
+}
+
+
+def encode(message: Message) -> bytes:
+    """One line, its end included."""
+    return json.dumps([type(message).__name__, *message], separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """The message of one line, its end left off. Raises WireError."""
+    try:
+        name, *fields = json.loads(line)
+        message: Message = _KINDS[name](*fields)
+    except (ValueError, TypeError, KeyError) as error:
+        raise WireError(f"no message: {line[:100]!r}") from error
+    return message
+
+
+class LineReader:
+    """Puts lines together from the pieces in which they arrive."""
+
+    def __init__(self) -> None:
+        self._partial = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """The messages completed by `data`. Raises WireError, also for a line longer than MAX_LINE."""
+        self._partial += data
+        if b"\n" in data:
+            *lines, rest = self._partial.split(b"\n")
+            self._partial = rest
+            for line in lines:
+                yield decode(bytes(line))
+        if len(self._partial) > MAX_LINE:
+            raise WireError(f"a line of more than {MAX_LINE} bytes")
