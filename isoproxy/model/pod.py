@@ -75,6 +75,11 @@ class Pod:
         return self.metadata.labels.get(names.LABEL_SERVICE_UID, "")
 
     @property
+    def isolated(self) -> bool:
+        """Whether it is one that connections are given; the pods of its proxies carry the service's uid as well."""
+        return self.metadata.labels.get(names.LABEL_ROLE) == names.ROLE_POD
+
+    @property
     def ending(self) -> bool:
         """Whether its deletion has begun."""
         return self.metadata.deletion_timestamp is not None

@@ -27,3 +27,7 @@ class Durations:
             return True
         self.wake_after = min(self.wake_after, remaining)
         return False
+
+    def least(self, fact: Fact, count: int, seconds: float) -> int:
+        """Return the least that ``count``, which is what it is now, has been in the last ``seconds``."""
+        return sum(self.lasted((fact, number), seconds) for number in range(1, count + 1))

@@ -25,6 +25,11 @@ class Verdict(enum.Enum):
     LOST = "lost"  # expired past the grace: its pods may be ended
     ENDED = "ended"  # proof that it holds nothing: its pods may be ended
 
+    @property
+    def gone(self) -> bool:
+        """Whether what the instance had may be ended."""
+        return self in (Verdict.LOST, Verdict.ENDED)
+
 
 @dataclass(frozen=True, slots=True)
 class ProxyKey:

@@ -38,11 +38,6 @@ class Proxy:
         return self.verdict is Verdict.ALIVE and lease is not None and not (lease.draining or lease.listen_error)
 
     @property
-    def gone(self) -> bool:
-        """Whether what it had may be ended."""
-        return self.verdict in (Verdict.LOST, Verdict.ENDED)
-
-    @property
     def queued(self) -> int:
         """Connections that wait at it; a proxy that does not live has none to serve."""
         return self.lease.queued if self.lease is not None and self.verdict is Verdict.ALIVE else 0

@@ -13,9 +13,11 @@ from isoproxy.operator.observed import Observed
 BARE_SECONDS = 10.0
 """An IsolationPod without its Pod may be another leader's half-made one; past this it is nobody's."""
 RELEASE_SECONDS = 10.0
-"""A pod that ended by itself is left so long for its proxy to write the release."""
+"""A pod that ended by itself is left so long for its proxy to write what became of it."""
+LOSS_SECONDS = 60.0
+"""The same for one in use: long enough to know whether its proxy is alive, so that a loss can be recorded."""
 UNHELD_SECONDS = 0.3
-"""The same for one not known to be used: then its proxy is asked to let go of it."""
+"""An assigned pod that is no good for so long is asked back: it may have been claimed just before."""
 
 
 class Standing(enum.Enum):
@@ -64,27 +66,48 @@ def _over(observed: Observed, record: IsolationPod, pod: Pod | None, durations: 
         return EndReason.RELEASED
     if record.status.phase is Phase.RETURNED:
         return EndReason.RETURNED
-    proxy = observed.proxies.get(record.spec.proxy)
-    if record.status.phase is Phase.IDLE and proxy is not None and proxy.gone:
+    if record.status.phase is Phase.IDLE and _verdict(observed, record).gone:
         return EndReason.PROXY_GONE
-    uid = record.metadata.uid
-    if pod is None:
-        return EndReason.POD_ABSENT if durations.lasted(("bare", uid), BARE_SECONDS) else None
-    if not pod.terminal:
+    if record.metadata.deletion_timestamp is not None and not record.assigned:
+        return EndReason.SURPLUS
+    if _lost(observed, record, pod) or (pod is not None and not pod.terminal):
         return None
-    patience = RELEASE_SECONDS if record.assigned else 0.0
-    return EndReason.POD_ENDED if durations.lasted(("ended", uid), patience) else None
+    if not durations.lasted(("over", record.metadata.uid), _patience(record, pod)):
+        return None
+    return EndReason.POD_ENDED if pod is not None else EndReason.POD_ABSENT
+
+
+def _patience(record: IsolationPod, pod: Pod | None) -> float:
+    """Return for how long a record is kept whose Pod is over or absent."""
+    if record.assigned:
+        return LOSS_SECONDS if record.status.phase is Phase.IN_USE else RELEASE_SECONDS
+    return 0.0 if pod is not None else BARE_SECONDS
+
+
+def _lost(observed: Observed, record: IsolationPod, pod: Pod | None) -> bool:
+    """Whether the record's connection went down with its proxy, so that nobody else will write its end."""
+    if record.status.phase is not Phase.IN_USE:
+        return False
+    # The connection of an expired proxy may go on, unless its pod is over as well.
+    verdict = _verdict(observed, record)
+    return verdict.gone or (verdict is Verdict.EXPIRED and pod is not None and pod.terminal)
+
+
+def _verdict(observed: Observed, record: IsolationPod) -> Verdict:
+    proxy = observed.proxies.get(record.spec.proxy)
+    return proxy.verdict if proxy is not None else Verdict.ALIVE  # knowing nothing proves nothing
 
 
 def _assigned(observed: Observed, record: IsolationPod, pod: Pod | None, durations: Durations) -> Standing:
-    proxy = observed.proxies.get(record.spec.proxy)
     if record.status.phase is Phase.IN_USE:
-        return Standing.LOST if proxy is not None and proxy.gone else Standing.IN_USE
-    if proxy is not None and proxy.verdict is Verdict.EXPIRED:
+        return Standing.LOST if _lost(observed, record, pod) else Standing.IN_USE
+    if _verdict(observed, record) is Verdict.EXPIRED:
         return Standing.TAINTED
-    if record.recalled:
+    # A proxy returns what is being deleted without being asked.
+    if record.recalled or record.metadata.deletion_timestamp is not None:
         return Standing.RECALLED
-    if pod is not None and not pod.ready and durations.lasted(("unfit", record.metadata.uid), UNHELD_SECONDS):
+    good = pod is not None and pod.ready
+    if not good and durations.lasted(("unfit", record.metadata.uid), UNHELD_SECONDS):
         return Standing.UNFIT
     return Standing.STOCKED
 
