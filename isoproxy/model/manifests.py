@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from typing import Any
 
 from isoproxy.model import names
@@ -62,9 +63,13 @@ def pod(service: DedicatedService, record: IsolationPod) -> Json:
     }
 
 
-def network_policy(service: DedicatedService) -> Json:
-    """Return the wall around the service's pods: in only from its proxies on its port, out only as opened."""
+def network_policy(service: DedicatedService, *, ports_in_use: Collection[int] = ()) -> Json:
+    """Return the wall around the service's pods: in only from its proxies on its port, out only as opened.
+
+    ``ports_in_use`` are those of pods that were made before the service's port was changed.
+    """
     spec = service.spec
+    ports = sorted({spec.port, *ports_in_use})
     from_proxies = {
         "podSelector": {
             "matchLabels": {
@@ -95,7 +100,7 @@ def network_policy(service: DedicatedService) -> Json:
                 }
             },
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": [from_proxies], "ports": [{"protocol": "TCP", "port": spec.port}]}],
+            "ingress": [{"from": [from_proxies], "ports": [{"protocol": "TCP", "port": port} for port in ports]}],
             "egress": egress,
         },
     }

@@ -11,8 +11,9 @@ from isoproxy.operator.observed import ChildObject, Observed
 
 def actions(observed: Observed) -> list[Action]:
     """Return what is missing or was changed by another hand; names that others hold are left alone."""
+    ports = {record.spec.port for record in observed.records}
     wanted: dict[Child, Json] = {
-        Child.NETWORK_POLICY: manifests.network_policy(observed.service),
+        Child.NETWORK_POLICY: manifests.network_policy(observed.service, ports_in_use=ports),
         Child.SETTINGS: manifests.settings_config_map(observed.service),
     }
     found: list[Action] = []
