@@ -14,13 +14,18 @@ MOST_DELAY = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
-    """What is known of one template's pods. ``retry_at`` is monotonic seconds."""
+    """What is known of one template's pods. ``retry_at`` is monotonic seconds.
+
+    ``counted`` are the pods, by uid, that were there when a failure was last counted: they are one batch with it.
+    ``proved`` have worked: they prove nothing about pods made later, and if they end, that is no failure to start.
+    """
 
     template: str = ""
     proven: bool = False
     failures: int = 0
     retry_at: float = 0.0
     counted: frozenset[str] = frozenset()
+    proved: frozenset[str] = frozenset()
     trouble: str = ""
 
     def allowance(self, starting: int, now: float) -> int:
@@ -31,25 +36,35 @@ class Pacing:
 
 
 def update(
-    pacing: Pacing, *, template: str, failed: Mapping[str, str], proof: bool, now: float, jitter: float
+    pacing: Pacing,
+    *,
+    template: str,
+    seen: frozenset[str],
+    failed: Mapping[str, str],
+    working: frozenset[str],
+    now: float,
+    jitter: float,
 ) -> Pacing:
-    """Return what the pods seen now teach.
+    """Return what the pods seen now teach, by their uids.
 
-    ``failed`` are the pods of this template that ended before they were used, by uid, with what they say of it;
-    ``proof`` is whether one of them works; ``jitter`` is in [0, 1). Each failure counts once; failures that
-    are seen together count as one.
+    ``seen`` are all of this template; ``failed`` those that ended before they were used, with what they say of it;
+    ``working`` those that work, or did until now; ``jitter`` is in [0, 1). Failures of one batch count once.
     """
     if pacing.template != template:
         pacing = Pacing(template=template)
-    if new := failed.keys() - pacing.counted:
-        failures = pacing.failures + 1
-        delay = min(MOST_DELAY, FIRST_DELAY * 2 ** min(failures - 1, 16))
-        return Pacing(
-            template=template,
-            failures=failures,
-            retry_at=now + delay * (0.5 + jitter / 2),
-            counted=frozenset((pacing.counted & failed.keys()) | new),
-            trouble=max(failed[uid] for uid in new),
-        )
-    pacing = replace(pacing, counted=frozenset(pacing.counted & failed.keys()))
-    return replace(pacing, proven=True, failures=0, retry_at=0.0, trouble="") if proof else pacing
+    proof = working - pacing.proved
+    pacing = replace(pacing, counted=pacing.counted & seen, proved=(pacing.proved | working) & seen)
+    if proof:
+        pacing = replace(pacing, proven=True, failures=0, retry_at=0.0, trouble="")
+    new = failed.keys() - pacing.counted - pacing.proved
+    if not new:
+        return pacing
+    delay = min(MOST_DELAY, FIRST_DELAY * 2 ** min(pacing.failures, 16))
+    return replace(
+        pacing,
+        proven=False,
+        failures=pacing.failures + 1,
+        retry_at=now + delay * (0.5 + jitter / 2),
+        counted=seen,
+        trouble=max(failed[uid] for uid in new),
+    )

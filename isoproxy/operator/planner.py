@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from isoproxy.model import manifests
 from isoproxy.model.isolationpod import Phase
+from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator import children, pacing
 from isoproxy.operator.actions import Action, DeleteOrphan, End, EndReason, RecordLost
 from isoproxy.operator.durations import Durations, Fact
@@ -15,6 +16,8 @@ from isoproxy.operator.standing import Entry, Standing, entries
 
 ORPHAN_SECONDS = 10.0
 STARVED_SECONDS = 10.0
+_UNSERVED = (Outcome.DIAL_FAILED.value, Outcome.ERROR.value)
+"""Outcomes that say nothing good of a pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,36 +54,43 @@ def plan(observed: Observed, now: float, jitter: float) -> Plan:
     available = any(entry.standing in (Standing.WARM, Standing.STOCKED) for entry in found)
     starved = not available and durations.lasted("starved", STARVED_SECONDS)
     wake_after = durations.wake_after
-    if pace.failures:
-        wake_after = min(wake_after, max(0.1, pace.retry_at - now))
+    if pace.failures and pace.retry_at > now:
+        wake_after = min(wake_after, pace.retry_at - now)
     return Plan(tuple(actions), tuple(found), pace, durations.since, starved, wake_after)
 
 
 def _pace(observed: Observed, found: list[Entry], durations: Durations, *, now: float, jitter: float) -> Pacing:
     template = manifests.template_hash(observed.service)
-    current = [entry for entry in found if entry.record.template == template]
-    failed = {
-        entry.record.metadata.uid: entry.pod.trouble
-        for entry in current
-        if entry.pod is not None and _ended_unused(entry)
-    }
-    proof = any(_works(entry, durations) for entry in current)
-    return pacing.update(observed.pacing, template=template, failed=failed, proof=proof, now=now, jitter=jitter)
+    current = {entry.record.metadata.uid: entry for entry in found if entry.record.template == template}
+    return pacing.update(
+        observed.pacing,
+        template=template,
+        seen=frozenset(current),
+        failed={uid: _trouble(entry) for uid, entry in current.items() if _ended_unused(entry)},
+        working=frozenset(uid for uid, entry in current.items() if _works(entry, durations)),
+        now=now,
+        jitter=jitter,
+    )
 
 
 def _ended_unused(entry: Entry) -> bool:
+    if entry.pod is None:
+        return entry.reason is EndReason.POD_ABSENT and not entry.record.assigned  # it could not even be made
     return (
         entry.reason in (EndReason.POD_ENDED, EndReason.RETURNED)
         and entry.record.status.phase in (Phase.IDLE, Phase.RETURNED)
-        and entry.pod is not None
         and entry.pod.status.phase in ("Failed", "Succeeded")
     )
 
 
+def _trouble(entry: Entry) -> str:
+    return entry.pod.trouble if entry.pod is not None else "the API server did not take the Pod"
+
+
 def _works(entry: Entry, durations: Durations) -> bool:
-    if entry.standing is Standing.IN_USE:
-        return True
-    is_ready = entry.standing in (Standing.WARM, Standing.STOCKED)
+    if entry.record.status.phase in (Phase.IN_USE, Phase.RELEASED):
+        return entry.record.status.outcome not in _UNSERVED
+    is_ready = entry.standing in (Standing.WARM, Standing.STOCKED) and entry.pod is not None and entry.pod.ready
     return is_ready and durations.lasted(("ready", entry.record.metadata.uid), pacing.PROOF_SECONDS)
 
 
@@ -89,7 +99,8 @@ def _orphans(observed: Observed, durations: Durations) -> list[Action]:
     return [
         DeleteOrphan(pod)
         for pod in observed.pods.values()
-        if pod.metadata.owner_uid("IsolationPod") not in records
+        if pod.isolated
+        and pod.metadata.owner_uid("IsolationPod") not in records
         and not pod.ending
         and durations.lasted(("orphan", pod.metadata.uid), ORPHAN_SECONDS)
     ]
