@@ -1,9 +1,11 @@
 """Who gets which Ready pod, and who is to give one back."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from isoproxy.operator.durations import Durations
+from isoproxy.operator.liveness import Verdict
 from isoproxy.operator.observed import Observed, Proxy
 from isoproxy.operator.standing import Entry, Standing
 
@@ -15,54 +17,102 @@ RESERVED_PART = 4
 
 @dataclass(slots=True)
 class Share:
-    """One proxy's part while a plan is made: changes as pods are dealt out."""
+    """One proxy's part while a plan is made: changes as pods are dealt out.
+
+    Of its ``stocked`` pods, ``claimed`` have a connection that is not written down yet, ``expected`` go to its queue
+    when it takes them in, and ``outdated`` are to be replaced. ``deficit`` of its queue have no pod on its way.
+    A ``deaf`` proxy does not take in what it is given; one that is not ``open`` gets nothing.
+    """
 
     proxy: Proxy
-    stocked: int
-    deficit: int
-    target: int
+    deaf: bool
     open: bool
+    stocked: int
+    outdated: int
+    claimed: int
+    expected: int
+    deficit: int
+    target: int = 0
+
+    @property
+    def counted(self) -> bool:
+        """Whether clients to come can use its stock; a Lease that is missing for a moment is no reason to doubt it."""
+        missing = self.proxy.verdict is Verdict.ALIVE and self.proxy.lease is None
+        return self.open or (missing and not self.deaf)
 
     @property
     def free(self) -> int:
-        """Pods it holds that no connection has."""
-        return max(0, self.stocked - self.proxy.claimed)
+        """Pods that wait for a connection."""
+        return self.stocked - self.claimed - self.expected
 
     @property
     def missing(self) -> int:
-        """How many it lacks of its target."""
-        return max(0, self.target - self.free) if self.open else 0
+        """How many it lacks of its target, those not counted that are to be replaced."""
+        return max(0, self.target - max(0, self.free - self.outdated)) if self.open else 0
 
 
-def shares(observed: Observed, entries: Iterable[Entry], durations: Durations) -> list[Share]:
-    """Return each living proxy's share; draining and deaf ones are there, but closed."""
-    stocked: dict[str, int] = {}
+def shares(observed: Observed, entries: Iterable[Entry], template: str, durations: Durations) -> list[Share]:
+    """Return the share of each proxy that may be given pods or has some."""
+    counts: defaultdict[str, _Counts] = defaultdict(_Counts)
     for entry in entries:
-        if entry.standing is Standing.STOCKED:
-            stocked[entry.record.spec.proxy] = stocked.get(entry.record.spec.proxy, 0) + 1
-    accepting = sorted(instance for instance, proxy in observed.proxies.items() if proxy.accepting)
-    target = _target(observed.service.spec.replicas, len(accepting))
-    made = []
-    for instance, proxy in sorted(observed.proxies.items()):
-        count = stocked.get(instance, 0)
-        unheard = max(0, count - proxy.held)
-        # Under load some assignments are always on their way: deaf is only whose word does not change meanwhile.
-        deaf = unheard > 0 and durations.lasted(("deaf", instance, proxy.held, proxy.claimed), ACKNOWLEDGE_SECONDS)
-        is_open = instance in accepting and not deaf
-        if is_open or count:
-            deficit = max(0, proxy.queued - unheard) if is_open else 0
-            made.append(Share(proxy, count, deficit, target, is_open))
+        counts[entry.record.spec.proxy].add(entry, template)
+    made = [
+        _share(proxy, counts[instance], durations)
+        for instance, proxy in sorted(observed.proxies.items())
+        if proxy.accepting or counts[instance].unwritten
+    ]
+    counted = [share for share in made if share.counted]
+    for share in counted:
+        share.target = _target(observed.service.spec.replicas, len(counted))
     return made
 
 
+@dataclass(slots=True)
+class _Counts:
+    """One proxy's pods: ``unwritten`` are those of which it has not written anything yet, which its ``held`` counts."""
+
+    unwritten: int = 0
+    stocked: int = 0
+    outdated: int = 0
+
+    def add(self, entry: Entry, template: str) -> None:
+        self.unwritten += entry.standing in (Standing.STOCKED, Standing.UNFIT, Standing.RECALLED)
+        self.stocked += entry.standing is Standing.STOCKED
+        self.outdated += entry.standing is Standing.STOCKED and entry.record.template != template
+
+
+def _share(proxy: Proxy, counts: _Counts, durations: Durations) -> Share:
+    # What its Lease does not count yet is on its way to it. Where the Lease counts more than there is unwritten, it is
+    # older than what was written since: that many of its claims are among the written.
+    unheard = max(0, counts.unwritten - proxy.held)
+    written = max(0, proxy.held - counts.unwritten)
+    # Under load some assignments are always on their way: deaf is only whose word does not change meanwhile.
+    deaf = unheard > 0 and durations.lasted(("deaf", proxy.instance, proxy.held, proxy.claimed), ACKNOWLEDGE_SECONDS)
+    is_open = proxy.accepting and not deaf
+    claimed = min(counts.stocked, max(0, proxy.claimed - written))
+    expected = min(counts.stocked - claimed, unheard, proxy.queued)
+    return Share(
+        proxy=proxy,
+        deaf=deaf,
+        open=is_open,
+        stocked=counts.stocked,
+        outdated=counts.outdated,
+        claimed=claimed,
+        expected=expected,
+        deficit=proxy.queued - expected if is_open else 0,
+    )
+
+
 def _target(base: int, proxies: int) -> int:
+    """Return the part of the pool that each proxy has in stock; together never more than the pool."""
     if proxies <= 1:
         return base
-    return -(-(base - base // RESERVED_PART) // proxies)
+    part = (base - base // RESERVED_PART) // proxies
+    return max(part, 1) if base >= proxies else part
 
 
-def deal(warm: list[Entry], among: list[Share]) -> list[tuple[Entry, Share]]:
-    """Give Ready pods to the proxies that need them most: the longest queue first, then the smallest stock.
+def deal(warm: Iterable[Entry], among: list[Share]) -> list[tuple[Entry, Share]]:
+    """Give Ready pods, in their order, to the proxies that need them most: the longest queue, then the smallest stock.
 
     What no queue and no share asks for stays unassigned. ``among`` is brought up to date.
     """
@@ -73,7 +123,9 @@ def deal(warm: list[Entry], among: list[Share]) -> list[tuple[Entry, Share]]:
         if taker is None or (taker.deficit == 0 and taker.missing == 0):
             break
         taker.stocked += 1
-        taker.deficit = max(0, taker.deficit - 1)
+        if taker.deficit:
+            taker.deficit -= 1
+            taker.expected += 1
         dealt.append((entry, taker))
     return dealt
 
@@ -82,10 +134,8 @@ def _need(share: Share) -> tuple[int, bool, int]:
     return share.deficit, share.missing > 0, -share.free
 
 
-def give_back(
-    stocked: list[Entry], among: list[Share], count: int, *, keep: Callable[[Share], int] = lambda _: 0
-) -> list[Entry]:
-    """Choose ``count`` stocked pods to recall, from the fullest stock first.
+def give_back(stocked: list[Entry], among: list[Share], count: int, *, keep: Callable[[Share], int]) -> list[Entry]:
+    """Choose up to ``count`` stocked pods to recall, from the fullest stock first.
 
     A proxy is never asked for more than it has free, and is left ``keep`` of them.
     """

@@ -268,7 +268,7 @@ def test_an_assignment_whose_reply_is_lost_is_not_made_twice(world: World) -> No
 
 
 def test_a_silent_proxy_is_expired_by_reads_alone_and_its_pods_end_after_the_grace(world: World) -> None:
-    service = world.service(replicas=2)
+    service = world.service(replicas=3)
     for instance in ("a-1", "b-1", "c-1"):
         world.proxy(service, instance, held="1")
     world.settle(5)
