@@ -1,0 +1,134 @@
+"""What a real cluster's controllers clean up: dependants of what is gone, contents of what is going. Pure.
+
+Each call does a bounded amount; whoever runs the server decides when, as the delay of a real garbage collector is not
+to be relied on.
+"""
+
+from typing import Any
+
+from isoproxy.local.apiserver.garbage import Ownership, Place
+from isoproxy.local.apiserver.kinds.builtin import CRDS
+from isoproxy.local.apiserver.kinds.crds import CLEANUP
+from isoproxy.local.apiserver.kinds.kind import Kind
+from isoproxy.local.apiserver.options import WRITE, DeleteOptions
+from isoproxy.local.apiserver.store import Key, Store, Stored
+from isoproxy.local.apiserver.writes import Writer
+
+Json = dict[str, Any]
+
+FOREGROUND = "foregroundDeletion"
+ORPHAN = "orphan"
+
+
+class Collector:
+    """Acts on what the books of ownership say. `kinds` finds the stored kind of a bucket."""
+
+    def __init__(self, store: Store, ownership: Ownership, writer: Writer, kinds: dict[str, Kind]) -> None:
+        self._store = store
+        self._ownership = ownership
+        self._writer = writer
+        self._kinds = kinds
+
+    def look_at(self, place: Place) -> None:
+        """Do for one object what its owners, or its own deletion, ask for."""
+        kind = self._kinds.get(place.bucket)
+        stored = self._store.bucket(place.bucket).objects.get(place.key)
+        if kind is None or stored is None:
+            return
+        found = stored.object["metadata"]
+        if "deletionTimestamp" in found:
+            self._help_to_go(kind, place, stored)
+        elif found.get("ownerReferences"):
+            self._check_owners(kind, place.key, found)
+
+    def _check_owners(self, kind: Kind, key: Key, found: Json) -> None:
+        alive, going = [], []
+        for reference in found["ownerReferences"]:
+            owner = self._owner(reference, key)
+            if owner is None:
+                continue
+            alive.append(reference)
+            if FOREGROUND in (owner.object["metadata"].get("finalizers") or ()):
+                going.append(reference)
+        if len(alive) == len(going):
+            # Nothing to live for: all owners are gone, or wait for this object to go.
+            self._delete(kind, key, found, "Foreground" if going else "Background")
+        elif len(alive) < len(found["ownerReferences"]):
+            self._set(kind, key, {"ownerReferences": alive})
+
+    def _owner(self, reference: Json, key: Key) -> Stored | None:
+        place = self._ownership.place_of(reference["uid"])
+        if place is None or place.key.namespace not in ("", key.namespace):
+            return None
+        return self._store.bucket(place.bucket).objects[place.key]
+
+    def _help_to_go(self, kind: Kind, place: Place, stored: Stored) -> None:
+        found = stored.object["metadata"]
+        finalizers = found.get("finalizers") or []
+        if FOREGROUND in finalizers:
+            self._after_dependants(kind, place.key, found, finalizers)
+        elif ORPHAN in finalizers:
+            self._orphan(kind, place.key, found, finalizers)
+        elif place.bucket == "namespaces":
+            self._empty_namespace(place)
+        elif place.bucket == CRDS and CLEANUP in finalizers:
+            self._empty_crd(kind, place, finalizers)
+
+    def _after_dependants(self, kind: Kind, key: Key, found: Json, finalizers: list[str]) -> None:
+        waiting = False
+        for dependant in self._ownership.dependants(found["uid"]):
+            stored = self._store.bucket(dependant.bucket).objects[dependant.key]
+            references = stored.object["metadata"]["ownerReferences"]
+            waiting |= any(item["uid"] == found["uid"] and item.get("blockOwnerDeletion") for item in references)
+            if "deletionTimestamp" not in stored.object["metadata"]:
+                self._ownership.suspect(dependant)
+        if not waiting:
+            self._set(kind, key, {"finalizers": [item for item in finalizers if item != FOREGROUND]})
+
+    def _orphan(self, kind: Kind, key: Key, found: Json, finalizers: list[str]) -> None:
+        for dependant in self._ownership.dependants(found["uid"]):
+            stored = self._store.bucket(dependant.bucket).objects[dependant.key]
+            kept = [item for item in stored.object["metadata"]["ownerReferences"] if item["uid"] != found["uid"]]
+            self._set(self._kinds[dependant.bucket], dependant.key, {"ownerReferences": kept})
+        self._set(kind, key, {"finalizers": [item for item in finalizers if item != ORPHAN]})
+
+    def _empty_namespace(self, place: Place) -> None:
+        empty = True
+        for bucket in self._store:
+            kind = self._kinds.get(bucket.name)
+            for key, stored in bucket.select(place.key.name) if kind is not None else ():
+                empty = False
+                if kind is not None and "deletionTimestamp" not in stored.object["metadata"]:
+                    self._delete(kind, key, stored.object["metadata"], "Background")
+        if empty:
+            self._writer.vanish(self._store.bucket(place.bucket), place.key)
+        else:
+            self._look_again(place)
+
+    def _empty_crd(self, kind: Kind, place: Place, finalizers: list[str]) -> None:
+        bucket = self._store.bucket(place.key.name)
+        instances = self._kinds.get(bucket.name)
+        for key, stored in bucket.select(None) if instances is not None else ():
+            if instances is not None and "deletionTimestamp" not in stored.object["metadata"]:
+                self._delete(instances, key, stored.object["metadata"], "Background")
+        if bucket.objects:
+            self._look_again(place)
+        else:
+            self._set(kind, place.key, {"finalizers": [item for item in finalizers if item != CLEANUP]})
+
+    def _look_again(self, place: Place) -> None:
+        """When something more has gone: what is emptied waits for objects that others have to let go."""
+        self._ownership.wait(place)
+
+    def _delete(self, kind: Kind, key: Key, found: Json, propagation: str) -> None:
+        options = DeleteOptions(uid=found["uid"], propagation=propagation)
+        self._writer.delete(kind, key.namespace, key.name, options)
+
+    def _set(self, kind: Kind, key: Key, fields: Json) -> None:
+        """Write a few metadata fields; empty lists go."""
+
+        def change(obj: Json) -> Json:
+            metadata = {name: value for name, value in obj["metadata"].items() if name not in fields}
+            return obj | {"metadata": metadata | {name: value for name, value in fields.items() if value}}
+
+        self._writer.update(kind, key.namespace, key.name, change, WRITE, patch=True)

@@ -1,0 +1,155 @@
+"""Pods: what a real server fills in, what an update may change, and how long a deletion takes. Pure."""
+
+from typing import Any
+
+from isoproxy.local.apiserver.errors import FieldError
+from isoproxy.local.apiserver.kinds.kind import Behaviour
+
+Json = dict[str, Any]
+
+_SPEC: Json = {
+    "restartPolicy": "Always",
+    "terminationGracePeriodSeconds": 30,
+    "dnsPolicy": "ClusterFirst",
+    "serviceAccountName": "default",
+    "serviceAccount": "default",
+    "securityContext": {},
+    "schedulerName": "default-scheduler",
+    "tolerations": [
+        {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+        for state in ("not-ready", "unreachable")
+    ],
+    "priority": 0,
+    "enableServiceLinks": True,
+    "preemptionPolicy": "PreemptLowerPriority",
+}
+_CONTAINER: Json = {
+    "resources": {},
+    "terminationMessagePath": "/dev/termination-log",
+    "terminationMessagePolicy": "File",
+}
+_PROBE: Json = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
+_PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+# Of a running pod's spec, only these change.
+_MUTABLE = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates")
+_FROZEN_WORDS = (
+    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+)
+
+
+class PodBehaviour(Behaviour):
+    def prepare_create(self, obj: Json) -> Json:
+        spec = _spec(obj.get("spec") or {})
+        return obj | {"spec": spec, "status": {"phase": "Pending", "qosClass": _qos(spec)}}
+
+    def prepare_update(self, obj: Json, old: Json) -> Json:
+        spec = _spec(obj.get("spec") or {})
+        status = obj.get("status") or {}
+        if status.get("qosClass") != old["status"].get("qosClass"):
+            status = status | {"qosClass": old["status"].get("qosClass", "BestEffort")}
+        return (
+            obj if spec == obj.get("spec") and status is obj.get("status") else obj | {"spec": spec, "status": status}
+        )
+
+    def validate(self, obj: Json, old: Json | None) -> list[FieldError]:
+        spec = obj["spec"]
+        if old is not None:
+            if spec is old["spec"] or _frozen(spec) == _frozen(old["spec"]):
+                return []
+            return [FieldError("Forbidden", "spec", _FROZEN_WORDS)]
+        errors: list[FieldError] = []
+        if not spec.get("containers"):
+            errors.append(FieldError("Required value", "spec.containers"))
+        for group in ("initContainers", "containers"):
+            for index, container in enumerate(spec.get(group) or ()):
+                errors += _container(container, f"spec.{group}[{index}]")
+        if spec["restartPolicy"] not in ("Always", "OnFailure", "Never"):
+            detail = 'supported values: "Always", "OnFailure", "Never"'
+            errors.append(FieldError("Unsupported value", "spec.restartPolicy", detail, spec["restartPolicy"]))
+        if spec["terminationGracePeriodSeconds"] < 0:
+            value = spec["terminationGracePeriodSeconds"]
+            detail = "must be greater than or equal to 0"
+            errors.append(FieldError("Invalid value", "spec.terminationGracePeriodSeconds", detail, value))
+        return errors
+
+    def grace(self, obj: Json, asked: int | None) -> int:
+        spec = obj["spec"]
+        if not spec.get("nodeName") or obj["status"].get("phase") in ("Succeeded", "Failed"):
+            return 0
+        wanted = asked if asked is not None else spec.get("terminationGracePeriodSeconds", 30)
+        return 1 if wanted < 0 else int(wanted)
+
+
+def _container(container: Json, path: str) -> list[FieldError]:
+    errors = []
+    if not container.get("name"):
+        errors.append(FieldError("Required value", f"{path}.name"))
+    if not container.get("image"):
+        errors.append(FieldError("Required value", f"{path}.image"))
+    return errors
+
+
+def _spec(spec: Json) -> Json:
+    """The spec with its defaults; the spec itself if it has them all."""
+    filled = spec
+    if any(key not in spec for key in _SPEC):
+        filled = _SPEC | spec
+    for group in ("initContainers", "containers"):
+        found = filled.get(group)
+        if found:
+            made = [_filled(container) for container in found]
+            if any(new is not old for new, old in zip(made, found, strict=True)):
+                filled = filled | {group: made}
+    return filled
+
+
+def _filled(container: Json) -> Json:
+    made = container
+    if any(key not in container for key in _CONTAINER):
+        made = _CONTAINER | container
+    if "imagePullPolicy" not in made:
+        made = made | {"imagePullPolicy": _pull_policy(made.get("image", ""))}
+    if any("protocol" not in port for port in made.get("ports") or ()):
+        made = made | {"ports": [{"protocol": "TCP"} | port for port in made["ports"]]}
+    for key in _PROBES:
+        if key in made and any(field not in made[key] for field in _PROBE):
+            made = made | {key: _PROBE | made[key]}
+    if any("fieldRef" in (variable.get("valueFrom") or {}) for variable in made.get("env") or ()):
+        made = made | {"env": [_variable(variable) for variable in made["env"]]}
+    return made if made != container else container
+
+
+def _variable(variable: Json) -> Json:
+    source = variable.get("valueFrom") or {}
+    if "fieldRef" not in source:
+        return variable
+    return variable | {"valueFrom": source | {"fieldRef": {"apiVersion": "v1"} | source["fieldRef"]}}
+
+
+def _pull_policy(image: str) -> str:
+    tag = image.rpartition("/")[2].partition(":")[2]
+    return "Always" if tag in ("", "latest") and "@" not in image else "IfNotPresent"
+
+
+def _qos(spec: Json) -> str:
+    """BestEffort without requests and limits, Guaranteed where all limits equal the requests, else Burstable."""
+    resources = [container.get("resources") or {} for container in spec.get("containers") or ()]
+    if not any(item.get("limits") or item.get("requests") for item in resources):
+        return "BestEffort"
+    for item in resources:
+        limits = item.get("limits") or {}
+        if not {"cpu", "memory"} <= set(limits) or (item.get("requests") or limits) != limits:
+            return "Burstable"
+    return "Guaranteed"
+
+
+def _frozen(spec: Json) -> Json:
+    """What of a spec no update may change."""
+    frozen = {key: value for key, value in spec.items() if key not in _MUTABLE}
+    for group in ("initContainers", "containers"):
+        frozen[group] = [
+            {key: value for key, value in container.items() if key != "image"} for container in spec.get(group) or ()
+        ]
+    return frozen

@@ -1,0 +1,42 @@
+"""JSON patch (RFC 6902). Pure."""
+
+import copy
+from typing import Any
+
+import jsonpatch
+
+from isoproxy.local.apiserver.errors import StatusError, bad_request
+from isoproxy.local.apiserver.store import encode
+
+Json = dict[str, Any]
+
+MAX_OPERATIONS = 10_000
+
+
+def apply(target: Json, operations: Any, *, max_copied: int) -> Any:
+    """A copy of `target` with the operations done, in order.
+
+    422 if one does not apply, a failed `test` among them; 413 for too many, or if `copy` would make more than
+    `max_copied` bytes.
+    """
+    if type(operations) is not list or any(type(operation) is not dict for operation in operations):
+        raise bad_request("a JSON patch must be a list of operations")
+    if len(operations) > MAX_OPERATIONS:
+        message = f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
+        raise StatusError(413, "RequestEntityTooLarge", message)
+    result: Any = copy.deepcopy(target)
+    copied = 0
+    for operation in operations:
+        try:
+            patch = jsonpatch.JsonPatch([operation])
+            if operation.get("op") == "copy":
+                copied += len(encode(jsonpatch.JsonPointer(operation["from"]).resolve(result)))
+            if copied > max_copied:
+                raise StatusError(413, "RequestEntityTooLarge", "the copy operations of the patch copy too much")
+            result = patch.apply(result, in_place=True)
+        except (jsonpatch.InvalidJsonPatch, KeyError) as error:
+            raise bad_request(f"not a JSON patch operation: {error}") from None
+        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, ValueError) as error:
+            message = f"the server rejected our request due to an error in our request: {error}"
+            raise StatusError(422, "Invalid", message) from None
+    return result

@@ -1,0 +1,128 @@
+"""Objects by kind, each change with a resourceVersion of its own, counted through all kinds. Pure.
+
+What is stored is never changed in place, so a reader may keep what it was given; nobody may write into it.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from isoproxy.local.apiserver.history import Change, History
+
+Json = dict[str, Any]
+View = Callable[[Json], Json]
+
+
+class Key(NamedTuple):
+    namespace: str  # "" for what has none
+    name: str
+
+
+@dataclass(slots=True, eq=False)
+class Stored:
+    """One version of one object, and its JSON in each of the views that were asked for."""
+
+    object: Json
+    version: int
+    _encoded: dict[View | None, bytes] = field(default_factory=dict)
+
+    def encoded(self, view: View | None = None) -> bytes:
+        """The JSON, made once however many read it; `view` turns the stored form into the one asked for."""
+        found = self._encoded.get(view)
+        if found is None:
+            found = encode(self.object if view is None else view(self.object))
+            self._encoded[view] = found
+        return found
+
+    def reread(self, obj: Json) -> None:
+        """Show the same version differently: its schema has changed."""
+        self.object = obj
+        self._encoded.clear()
+
+
+def encode(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class Bucket:
+    """The objects of one kind (all its versions and views), their history, and who wants to hear of changes."""
+
+    def __init__(self, name: str, history: History) -> None:
+        self.name = name
+        self.history = history
+        self.objects: dict[Key, Stored] = {}
+        self.listeners: dict[Callable[[], None], None] = {}
+
+    def select(self, namespace: str | None) -> list[tuple[Key, Stored]]:
+        """The objects of one namespace, or of all (None), sorted by namespace and name."""
+        found: Iterable[tuple[Key, Stored]] = self.objects.items()
+        if namespace is not None:
+            found = (item for item in found if item[0].namespace == namespace)
+        return sorted(found)
+
+    def at(self, version: int) -> dict[Key, Stored] | None:
+        """The objects as they were right after `version`, None if the history does not reach back that far."""
+        changes = self.history.after(version)
+        if changes is None:
+            return None
+        objects = dict(self.objects)
+        for change in reversed(changes):
+            if change.before is None:
+                del objects[change.key]
+            else:
+                objects[change.key] = change.before
+        return objects
+
+
+class Store:
+    """All buckets and the one resourceVersion they share."""
+
+    def __init__(self, *, first_version: int, history: int) -> None:
+        self.version = first_version
+        self._first = first_version
+        self._history = history
+        self._buckets: dict[str, Bucket] = {}
+        self.count = 0
+
+    def bucket(self, name: str) -> Bucket:
+        if name not in self._buckets:
+            self._buckets[name] = Bucket(name, History(self._history, self._first))
+        return self._buckets[name]
+
+    def __iter__(self) -> Iterator[Bucket]:
+        return iter(tuple(self._buckets.values()))
+
+    def put(self, bucket: Bucket, key: Key, obj: Json) -> Stored:
+        """Store `obj` as the newest version of `key` and tell the listeners.
+
+        The resourceVersion is written into its metadata, which must not be shared with another object.
+        """
+        self.version += 1
+        obj["metadata"]["resourceVersion"] = str(self.version)
+        stored = Stored(obj, self.version)
+        before = bucket.objects.get(key)
+        self.count += before is None
+        bucket.objects[key] = stored
+        self._record(bucket, Change(self.version, key, before, stored))
+        return stored
+
+    def remove(self, bucket: Bucket, key: Key) -> Stored:
+        """Remove `key`; the last version, as watches see it go, has the resourceVersion of the removal."""
+        before = bucket.objects.pop(key)
+        self.count -= 1
+        self.version += 1
+        last = before.object | {"metadata": before.object["metadata"] | {"resourceVersion": str(self.version)}}
+        stored = Stored(last, self.version)
+        self._record(bucket, Change(self.version, key, before, None, last=stored))
+        return stored
+
+    def _record(self, bucket: Bucket, change: Change) -> None:
+        bucket.history.add(change)
+        for listener in tuple(bucket.listeners):
+            listener()
+
+    def compact(self) -> None:
+        """Forget all history: no watch or list can begin before now."""
+        for bucket in self:
+            bucket.history.forget(self.version)

@@ -1,0 +1,1 @@
+"""The API server as HTTP: requests parsed into verbs, answers and streams written, and nothing decided."""
