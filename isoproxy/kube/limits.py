@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-KIB, MIB = 1024, 1024 * 1024
+MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

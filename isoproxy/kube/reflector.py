@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Mapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import txaio
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 
 from isoproxy.kube.api import KubeApi, Watch
 from isoproxy.kube.cache import Cache, Change, Key, Version
-from isoproxy.kube.errors import ApiError, KubeError, TooManyRequests, WatchEnded, WatchExpired
+from isoproxy.kube.errors import ApiError, KubeError, TooManyRequests, WatchBroken, WatchEnded, WatchExpired
 from isoproxy.kube.resources import Json, Resource
 from isoproxy.kube.retry import full_jitter
 
@@ -20,6 +20,7 @@ __all__ = ["Change", "Key", "Reflector", "Version"]
 log = txaio.make_logger()
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 SHORT_WATCH = 1.0  # seconds; a watch that ends sooner and brought nothing counts as a failure
 LONGEST_PAUSE = 30.0  # seconds
@@ -60,9 +61,9 @@ class Reflector(Generic[T]):
 
         self._cache = Cache(parse, self._refused)
         self._failures = 0  # in a row
-        self._task: Deferred[None] | None = None
-        self._started = self._stopped = self._ended = self._calling = False
-        self._waiting_for_end: list[Deferred[None]] = []
+        self._started = self._stopped = self._ended = False
+        self._waiting: Deferred[Any] | None = None  # what the coroutine awaits
+        self._told_of_the_end: list[Deferred[None]] = []
         self.synced = False
 
     @property
@@ -83,31 +84,40 @@ class Reflector(Generic[T]):
         if self._started:
             raise RuntimeError("a reflector is started once")
         self._started = True
-        self._task = Deferred.fromCoroutine(self._run())
+        Deferred.fromCoroutine(self._run())
 
     def stop(self) -> Deferred[None]:
         """End for good, from a callback too; fires when nothing of it is left running. Idempotent."""
-        already, self._stopped = self._stopped, True
+        self._stopped = True
+        if self._waiting is not None:
+            self._waiting.cancel()
         if not self._started or self._ended:
             return succeed(None)
         ended: Deferred[None] = Deferred()
-        self._waiting_for_end.append(ended)
-        # A coroutine that is just calling us cannot be cancelled, only one that waits; it sees the flag.
-        if self._task is not None and not already and not self._calling:
-            self._task.cancel()
+        self._told_of_the_end.append(ended)
         return ended
 
     async def _run(self) -> None:
         try:
             while not self._stopped:
                 delay = await self._round()
-                if delay > 0.0 and not self._stopped:
-                    await deferLater(self._clock, delay)
+                if delay > 0.0:
+                    await self._wait(deferLater(self._clock, delay))
         except CancelledError:
             pass  # by stop()
         self._ended = True
-        for ended in self._waiting_for_end:
+        for ended in self._told_of_the_end:
             ended.callback(None)
+
+    async def _wait(self, work: Deferred[R]) -> R:
+        """Await what `stop()` may cancel. (To cancel the coroutine would not do: it may be running, and calling us.)"""
+        self._waiting = work
+        if self._stopped:
+            work.cancel()
+        try:
+            return await work
+        finally:
+            self._waiting = None
 
     async def _round(self) -> float:
         """List if a list is due, then watch until that ends; the seconds to wait before the next round."""
@@ -120,18 +130,20 @@ class Reflector(Generic[T]):
         try:
             await self._follow()
         except Exception as error:
-            if self._clock.seconds() - began >= SHORT_WATCH:
+            granted = isinstance(error, WatchEnded | WatchBroken | WatchExpired)
+            if granted and self._clock.seconds() - began >= SHORT_WATCH:
                 self._failures = 0
             return self._pause(error)
         return 0.0
 
     async def _list(self) -> None:
-        result = await self._api.list(
+        listing = self._api.list(
             self._resource,
             namespace=self._namespace,
             label_selector=self._label_selector,
             field_selector=self._field_selector,
         )
+        result = await self._wait(Deferred.fromCoroutine(listing))
         self._tell(self._cache.replace(result.items, result.resource_version))
         if not self.synced and not self._stopped:
             self.synced = True
@@ -139,12 +151,14 @@ class Reflector(Generic[T]):
                 self._call(self._on_synced)
 
     async def _follow(self) -> None:
+        if self._stopped:
+            return
         watch = self._watch()
         try:
             while not self._stopped:
-                event = await watch.next()
-                self._failures = 0
+                event = await self._wait(Deferred.fromCoroutine(watch.next()))
                 self._tell(self._cache.apply(event))
+                self._failures = 0
         finally:
             watch.close()
 
@@ -198,13 +212,10 @@ class Reflector(Generic[T]):
             self._call(self._on_change, change)
 
     def _call(self, callback: Callable[..., None], *args: object) -> None:
-        self._calling = True
         try:
             callback(*args)
         except Exception:
             log.failure("what follows {kind} failed", kind=self._resource.kind)
-        finally:
-            self._calling = False
 
 
 def _leaves_cursor(error: Exception) -> bool:
