@@ -31,13 +31,13 @@ class Channel(ProcessProtocol):
     """
 
     def __init__(
-        self, reactor: IReactorProcess, *, base: str, ring_size: int, on_report: Callable[[wire.Message], None]
+        self, reactor: IReactorProcess, *, base: str, output_size: int, on_report: Callable[[wire.Message], None]
     ) -> None:
         self._on_report = on_report
         self._lines = wire.LineReader()
         self._open = True
         self.ended: Deferred[None] = Deferred()
-        settings = json.dumps({"base": base, "ring_size": ring_size})
+        settings = json.dumps({"base": base, "output_size": output_size})
         self._process = reactor.spawnProcess(
             self,
             sys.executable,

@@ -27,7 +27,7 @@ class Lifeline:
         clock: IReactorTime,
         *,
         base: str,
-        ring_size: int,
+        output_size: int,
         on_report: Callable[[wire.Message], None],
         on_lost: Callable[[], None],
     ) -> None:
@@ -35,7 +35,7 @@ class Lifeline:
         self._reactor = reactor
         self._clock = clock
         self._base = base
-        self._ring_size = ring_size
+        self._output_size = output_size
         self._on_report = on_report
         self._on_lost = on_lost
         self._channel: Channel | None = None
@@ -76,10 +76,11 @@ class Lifeline:
     def _start(self) -> None:
         self._not_before = self._clock.seconds() + _PAUSE
         try:
-            self._channel = Channel(self._reactor, base=self._base, ring_size=self._ring_size, on_report=self._report)
+            channel = Channel(self._reactor, base=self._base, output_size=self._output_size, on_report=self._report)
         except OSError as error:
             raise CannotRun("RuntimeUnavailable", f"the supervisor of the pods does not start: {error}") from error
-        self._channel.ended.addCallback(self._ended)
+        self._channel = channel
+        channel.ended.addCallback(self._ended)
 
     def _report(self, report: wire.Message) -> None:
         if isinstance(report, wire.Hello):

@@ -1,5 +1,6 @@
 """Pods as local processes, each with a loopback address and a folder of its own."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -12,11 +13,11 @@ from isoproxy.local.runtime.addresses import AddressesExhausted, AddressPool
 from isoproxy.local.runtime.interface import CannotRun, Exit, PodId, Program, ProgramObserver, Sandbox
 from isoproxy.local.runtime.lifeline import Lifeline
 from isoproxy.local.runtime.listeners import ListenTable, open_table
+from isoproxy.local.runtime.output import Logs, OutputLog
 from isoproxy.local.runtime.readiness import ListenWatch
 from isoproxy.local.runtime.supervisor import wire
 
 DEFAULT_OUTPUT = 256 * 1024  # bytes kept of each pod
-_ANSWER = 10.0  # seconds; the supervisor answers within milliseconds
 _LOST = Exit(137, 9, "ContainerStatusUnknown", "the supervisor of the pods ended, and every pod with it")
 
 
@@ -28,6 +29,7 @@ class IReactor(IReactorProcess, IReactorTCP, IReactorTime):
 class _Pod:
     id: PodId
     ip: str
+    output: OutputLog  # of the newest start
     number: int = 0  # to the supervisor; never used again
     folder: str = ""  # "" when it is gone
     observer: ProgramObserver | None = None  # while its program runs
@@ -35,21 +37,12 @@ class _Pod:
     finished: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A piece of a pod's output, the position to read on from, and whether no more can come."""
-
-    data: bytes
-    position: int
-    end: bool
-
-
 def _nothing() -> None:
     pass
 
 
 class ProcessRuntime:
-    """The PodRuntime of a machine without a cluster.
+    """The PodRuntime of a machine without a cluster, with its PodLogs in `logs`.
 
     A pod's program listens on its own address out of 127.64.0.0/10; nothing keeps it from connecting elsewhere, and
     memory and CPU are not limited. Its output is kept, the newest of it, until the pod is forgotten.
@@ -66,21 +59,23 @@ class ProcessRuntime:
         addresses: AddressPool,
         table: ListenTable | None = None,
         output_size: int = DEFAULT_OUTPUT,
+        now: Callable[[], float] = time.time,
     ) -> None:
         """`base`: an absolute path, the folder in which the runtimes of this user keep theirs (mode 0700, made if need
         be); `environment`: what all programs find set, beside what is their own; `output_size`: bytes for each pod."""
         self._reactor = reactor
         self._environment = dict(environment)
         self._addresses = addresses
+        self._now = now
+        self.logs = Logs(output_size)
         self._listening = ListenWatch(reactor, table if table is not None else open_table())
         self._lifeline = Lifeline(
-            reactor, reactor, base=base, ring_size=output_size, on_report=self._report, on_lost=self._lost
+            reactor, reactor, base=base, output_size=output_size, on_report=self._report, on_lost=self._lost
         )
         self._numbers = count(1)
         self._pods: dict[str, _Pod] = {}  # by uid
         self._by_number: dict[int, _Pod] = {}
-        self._by_name: dict[tuple[str, str], _Pod] = {}  # the newest of each name
-        self._asked: dict[int, Deferred[wire.Message]] = {}  # runs and reads, by number
+        self._runs: dict[int, Deferred[wire.Ran]] = {}  # commands beside programs, by number
 
     async def start(self) -> None:
         await self._lifeline.up()
@@ -107,6 +102,8 @@ class ProcessRuntime:
     def run(self, pod: PodId, program: Program, observer: ProgramObserver) -> None:
         known = self._pods[pod.uid]
         known.observer = observer
+        if known.output.ended:
+            known.output = self.logs.open(pod)
         if not known.folder:
             self._reactor.callLater(0, self._end, known, _LOST)
             return
@@ -123,12 +120,17 @@ class ProcessRuntime:
         if known is None or not known.folder:
             raise CannotRun("NotRunning", "the pod's program is not running")
         number = next(self._numbers)
-        asked = self._ask(number, wire.Run(number, known.number, list(argv)), given_up=wire.Kill(number))
+
+        def give_up(_: object) -> None:
+            del self._runs[number]
+            self._lifeline.send(wire.Kill(number))
+
+        asked = self._runs[number] = Deferred(give_up)
+        self._lifeline.send(wire.Run(number, known.number, list(argv)))
         try:
             answer = await asked.addTimeout(within, self._reactor)
         except TimeoutError as error:
             raise CannotRun("Timeout", f"no result within {within:g} s") from error
-        assert isinstance(answer, wire.Ran)
         if answer.message:
             raise CannotRun("StartError", answer.message)
         return answer.code
@@ -148,40 +150,22 @@ class ProcessRuntime:
         if (known := self._pods.get(pod.uid)) is not None and not known.finished:
             known.finished = True
             self._addresses.release(known.ip)
+            self._by_number.pop(known.number, None)
             self._lifeline.send(wire.Finish(known.number))
 
     def forget(self, pod: PodId) -> None:
         self.finish(pod)
-        if (known := self._pods.pop(pod.uid, None)) is not None:
-            self._by_number.pop(known.number, None)
-            if self._by_name.get((pod.namespace, pod.name)) is known:
-                del self._by_name[pod.namespace, pod.name]
-            self._lifeline.send(wire.Forget(known.number))
-
-    async def read_output(
-        self, namespace: str, name: str, *, position: int = 0, tail: int | None = None, wait: bool = False
-    ) -> Chunk:
-        """The pod's output from `position` (or its last `tail` lines) on, at most 64 KiB of it. With `wait`: once
-        there is some, or no more can come. Raises KeyError for a pod that is not known."""
-        known = self._by_name[namespace, name]
-        if not known.folder:
-            return Chunk(b"", position, True)
-        number = next(self._numbers)
-        request = wire.Read(number, known.number, position, tail, wire.MAX_READ, wait)
-        try:
-            answer = await self._ask(number, request, given_up=wire.Cancel(number))
-        except CannotRun:
-            return Chunk(b"", position, True)
-        assert isinstance(answer, wire.Output)
-        return Chunk(answer.octets, answer.position, answer.end)
+        known = self._pods.pop(pod.uid, None)
+        if known is not None:
+            self.logs.drop(pod, known.output)
 
     def _add(self, pod: PodId) -> _Pod:
         try:
             ip = self._addresses.take()
         except AddressesExhausted as error:
             raise CannotRun("NoAddress", str(error)) from error
-        known = _Pod(pod, ip)
-        self._pods[pod.uid] = self._by_name[pod.namespace, pod.name] = known
+        known = _Pod(pod, ip, self.logs.open(pod))
+        self._pods[pod.uid] = known
         self._place(known)
         return known
 
@@ -189,15 +173,6 @@ class ProcessRuntime:
         known.number = next(self._numbers)
         known.folder = f"{self._lifeline.folder}/{known.number}"
         self._by_number[known.number] = known
-
-    def _ask(self, number: int, request: wire.Request, *, given_up: wire.Request) -> Deferred[wire.Message]:
-        def cancel(_: object) -> None:
-            del self._asked[number]
-            self._lifeline.send(given_up)
-
-        asked = self._asked[number] = Deferred(cancel)
-        self._lifeline.send(request)
-        return asked
 
     def _report(self, report: wire.Message) -> None:
         match report:
@@ -208,25 +183,29 @@ class ProcessRuntime:
             case wire.Ended(number):
                 if (known := self._by_number.get(number)) is not None:
                     self._end(known, _exit(report))
-            case wire.Ran(number) | wire.Output(number):
-                if (asked := self._asked.pop(number, None)) is not None:
+            case wire.Output(number):
+                if (known := self._by_number.get(number)) is not None:
+                    known.output.feed(self._now(), report.octets, report.left_out)
+            case wire.Ran(number):
+                if (asked := self._runs.pop(number, None)) is not None:
                     asked.callback(report)
 
     def _lost(self) -> None:
-        asked, self._asked = self._asked, {}
+        runs, self._runs = self._runs, {}
         self._by_number.clear()
         for known in self._pods.values():
             known.folder = ""
-        for one in asked.values():
-            one.errback(CannotRun(_LOST.reason, _LOST.message))
+        for run in runs.values():
+            run.errback(CannotRun(_LOST.reason, _LOST.message))
         for known in list(self._pods.values()):
             self._end(known, _LOST)
 
-    @staticmethod
-    def _end(known: _Pod, exit_: Exit) -> None:
+    def _end(self, known: _Pod, exit_: Exit) -> None:
+        if known.observer is None:
+            return
+        known.output.end(self._now())
         observer, known.observer, known.pid = known.observer, None, None
-        if observer is not None:
-            observer.ended(exit_)
+        observer.ended(exit_)
 
 
 def _exit(report: wire.Ended) -> Exit:

@@ -49,6 +49,10 @@ def container(api: FakeApi, name: str) -> Any:
     return (status(api, name).get("containerStatuses") or [{}])[0]
 
 
+def printed(runtime: ProcessRuntime, name: str) -> list[str]:
+    return [line.text.decode() for line in runtime.logs.read("default", name, container="", tail_lines=None)]
+
+
 def waits(api: FakeApi, name: str) -> Any:
     return container(api, name)["state"].get("waiting")
 
@@ -137,8 +141,7 @@ async def test_variables_reach_the_program_as_kubernetes_has_them(
     ports = [{"containerPort": 8080}]
     api.add_pod("vars", command("echo", "$(A) $(B) $(C) $(D) $(PORT) $$(A)") | {"env": env, "ports": ports})
     await eventually(lambda: status(api, "vars")["phase"] == "Succeeded")
-    printed = (await runtime.read_output("default", "vars")).data.decode()
-    assert printed == f"vars secret config {status(api, 'vars')['podIP']} 8080 $(A)\n"
+    assert printed(runtime, "vars") == [f"vars secret config {status(api, 'vars')['podIP']} 8080 $(A)"]
 
 
 @pytest_twisted.ensureDeferred
@@ -156,7 +159,7 @@ async def test_a_deleted_pod_has_its_grace_and_then_goes_with_its_object(
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(1000)"
     api.add_pod("deaf", command(*python(deaf)) | {"env": [{"name": "MARK", "value": "deaf"}]})
     await eventually(lambda: "running" in container(api, "deaf").get("state", {}))
-    await runtime.read_output("default", "deaf", wait=True)
+    await eventually(lambda: printed(runtime, "deaf"))
     began = the_reactor().seconds()
     api.delete_pod("deaf", grace=1)
     await eventually(lambda: ("pods", "deaf") not in api.objects)
@@ -174,7 +177,7 @@ async def test_a_pod_whose_object_vanished_is_stopped_and_forgotten(
     api.remove_pod("gone")
     await eventually(lambda: not marked("vanished"))
     with pytest.raises(KeyError):
-        await runtime.read_output("default", "gone")
+        printed(runtime, "gone")
 
 
 @pytest_twisted.ensureDeferred

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-from twisted.internet.defer import CancelledError, Deferred
 
 from isoproxy.local.runtime.interface import CannotRun, Exit, Program
 from isoproxy.local.runtime.process import ProcessRuntime
@@ -29,8 +28,9 @@ IGNORE_TERM = python(
 )
 
 
-async def output(runtime: ProcessRuntime, name: str = "pod") -> str:
-    return (await runtime.read_output("default", name)).data.decode()
+def printed(runtime: ProcessRuntime, name: str = "pod", last: int | None = None) -> str:
+    lines = runtime.logs.read("default", name, container="", tail_lines=last)
+    return "".join(line.text.decode() + "\n" for line in lines)
 
 
 @pytest_twisted.ensureDeferred
@@ -39,7 +39,7 @@ async def test_a_program_runs_in_a_session_an_address_and_an_empty_folder_of_its
     observer = await run(runtime, pod_id(), *python(code))
     await eventually(lambda: observer.exits)
     sandbox = await runtime.create(pod_id())
-    assert await output(runtime) == f"True [] {sandbox.environment['HOME']}\n"
+    assert printed(runtime) == f"True [] {sandbox.environment['HOME']}\n"
     assert sandbox.ip.startswith("127.")
 
 
@@ -50,7 +50,7 @@ async def test_nothing_of_our_own_environment_reaches_a_program(
     monkeypatch.setenv("SECRET", "of the user's shell")
     observer = await run(runtime, pod_id(), "env", MINE="1")
     await eventually(lambda: observer.exits)
-    names = {line.partition("=")[0] for line in (await output(runtime)).splitlines()}
+    names = {line.partition("=")[0] for line in printed(runtime).splitlines()}
     assert names == {"PATH", "LANG", "HOME", "TMPDIR", "POD_IP", "POD_NAME", "MINE"}
 
 
@@ -58,7 +58,7 @@ async def test_nothing_of_our_own_environment_reaches_a_program(
 async def test_a_program_holds_no_descriptors_but_the_three(runtime: ProcessRuntime) -> None:
     observer = await run(runtime, pod_id(), "ls", "/proc/self/fd")
     await eventually(lambda: observer.exits)
-    assert (await output(runtime)).split() == ["0", "1", "2", "3"]  # the last is ls's own
+    assert printed(runtime).split() == ["0", "1", "2", "3"]  # the last is ls's own
 
 
 @pytest_twisted.ensureDeferred
@@ -66,7 +66,7 @@ async def test_a_program_has_all_signals_at_their_defaults(runtime: ProcessRunti
     observer = await run(runtime, pod_id(), "grep", "^Sig[BI]", "/proc/self/status")
     await eventually(lambda: observer.exits)
     standard = (1 << 31) - 1  # 32 and 33 are the C library's own
-    assert {int(line.split()[1], 16) & standard for line in (await output(runtime)).splitlines()} == {0}
+    assert {int(line.split()[1], 16) & standard for line in printed(runtime).splitlines()} == {0}
 
 
 @pytest_twisted.ensureDeferred
@@ -107,14 +107,14 @@ async def test_the_working_directory_is_honoured_or_named(runtime: ProcessRuntim
     runtime.run(pod_id("here"), Program(("pwd",), environment, "/usr"), here)
     runtime.run(pod_id("nowhere"), Program(("pwd",), environment, "/nowhere"), nowhere)
     await eventually(lambda: here.exits and nowhere.exits)
-    assert await output(runtime, "here") == "/usr\n"
+    assert printed(runtime, "here") == "/usr\n"
     assert nowhere.exits[0].message == 'the working directory "/nowhere" does not exist'
 
 
 @pytest_twisted.ensureDeferred
 async def test_a_program_that_ignores_sigterm_is_killed_after_its_grace(runtime: ProcessRuntime) -> None:
     observer = await run(runtime, pod_id(), *IGNORE_TERM)
-    await runtime.read_output("default", "pod", wait=True)
+    await eventually(lambda: printed(runtime))
     began = the_reactor().seconds()
     runtime.terminate(pod_id(), 0.3)
     await eventually(lambda: observer.exits)
@@ -125,7 +125,7 @@ async def test_a_program_that_ignores_sigterm_is_killed_after_its_grace(runtime:
 @pytest_twisted.ensureDeferred
 async def test_a_shorter_grace_wins_over_a_longer_one(runtime: ProcessRuntime) -> None:
     observer = await run(runtime, pod_id(), *IGNORE_TERM)
-    await runtime.read_output("default", "pod", wait=True)
+    await eventually(lambda: printed(runtime))
     runtime.terminate(pod_id(), 1000.0)
     runtime.terminate(pod_id(), 0.0)
     await eventually(lambda: observer.exits)
@@ -145,7 +145,7 @@ async def test_a_sigterm_right_behind_the_start_is_not_lost(runtime: ProcessRunt
 @pytest_twisted.ensureDeferred
 async def test_what_a_program_leaves_behind_is_killed_before_its_end_is_told(runtime: ProcessRuntime) -> None:
     observer = await run(runtime, pod_id(), *python(DAEMON + "print('up', flush=True); time.sleep(1000)"), MARK="left")
-    await eventually(lambda: len(marked("left")) == 2)
+    await eventually(lambda: observer.pids and len(marked("left")) == 2)
     os.kill(observer.pids[0], 9)
     await eventually(lambda: observer.exits)
     assert marked("left") == []
@@ -173,7 +173,7 @@ async def test_a_program_that_makes_itself_a_daemon_has_ended(runtime: ProcessRu
 async def test_no_program_can_gain_rights_that_would_protect_it_from_us(runtime: ProcessRuntime) -> None:
     observer = await run(runtime, pod_id(), "grep", "NoNewPrivs", "/proc/self/status")
     await eventually(lambda: observer.exits)
-    assert (await output(runtime)).split() == ["NoNewPrivs:", "1"]
+    assert printed(runtime).split() == ["NoNewPrivs:", "1"]
 
 
 @pytest_twisted.ensureDeferred
@@ -181,13 +181,13 @@ async def test_a_finished_pod_leaves_its_output_and_nothing_else(runtime: Proces
     observer = await run(runtime, pod_id(), "sh", "-c", "mkdir -p a/b; touch a/b/c; chmod 0 a; echo done")
     home = (await runtime.create(pod_id())).environment["HOME"]
     await eventually(lambda: observer.exits)
-    assert exists(home)
+    await eventually(lambda: exists(home))
     runtime.finish(pod_id())
     await eventually(lambda: not exists(home))
-    assert await output(runtime) == "done\n"
+    assert printed(runtime) == "done\n"
     runtime.forget(pod_id())
     with pytest.raises(KeyError):
-        await output(runtime)
+        printed(runtime)
 
 
 @pytest_twisted.ensureDeferred
@@ -197,32 +197,27 @@ async def test_a_flood_of_output_keeps_its_end_and_is_held_back(base: Path) -> N
     flood = "import sys\nfor n in range(200_000): sys.stdout.write(f'{n:010}\\n')\n"
     observer = await run(runtime, pod_id(), *python(flood))
     await eventually(lambda: observer.exits)
-    kept = await runtime.read_output("default", "pod")
-    lines = kept.data.splitlines()
-    assert len(kept.data) <= 10_000
-    assert lines == [b"%010d" % n for n in range(200_000 - len(lines), 200_000)]
-    assert kept.end
-    assert (await runtime.read_output("default", "pod", tail=2)).data == b"0000199998\n0000199999\n"
+    kept = printed(runtime)
+    lines = kept.splitlines()
+    assert 9_000 < len(kept) <= 10_000
+    assert lines == [f"{n:010}" for n in range(200_000 - len(lines), 200_000)]
+    assert printed(runtime, last=2) == "0000199998\n0000199999\n"
     await runtime.stop(0.0)
 
 
 @pytest_twisted.ensureDeferred
 async def test_output_can_be_followed_to_its_end(runtime: ProcessRuntime) -> None:
     await run(runtime, pod_id(), "sh", "-c", "for n in 1 2 3; do echo $n; sleep 0.05; done >&2")
-    followed, position, end = b"", 0, False
-    while not end:
-        chunk = await runtime.read_output("default", "pod", position=position, wait=True)
-        followed, position, end = followed + chunk.data, chunk.position, chunk.end
-    assert followed == b"1\n2\n3\n"
-
-
-@pytest_twisted.ensureDeferred
-async def test_who_stops_following_is_not_waited_for(runtime: ProcessRuntime) -> None:
-    await run(runtime, pod_id(), *SLEEP)
-    following = Deferred.fromCoroutine(runtime.read_output("default", "pod", wait=True))
-    following.cancel()
-    with pytest.raises(CancelledError):
-        await following
+    heard: list[str] = []
+    runtime.logs.follow(
+        "default",
+        "pod",
+        container="",
+        on_line=lambda line: heard.append(line.text.decode()),
+        on_end=lambda: heard.append("the end"),
+    )
+    await eventually(lambda: "the end" in heard)
+    assert heard == ["1", "2", "3", "the end"]
 
 
 @pytest_twisted.ensureDeferred
@@ -255,7 +250,7 @@ with socket.create_server((os.environ["POD_IP"], 8080)) as server:
     with socket.create_connection((sandbox.ip, 8080)) as client:
         client.sendall(b"ours")
     await eventually(lambda: observer.exits)
-    assert await output(runtime) == "ours\n"
+    assert printed(runtime) == "ours\n"
 
 
 @pytest_twisted.ensureDeferred

@@ -7,6 +7,7 @@ from isoproxy.local.runtime.supervisor import wire
 from isoproxy.local.runtime.supervisor.loop import Loop
 
 _CHUNK = 64 * 1024
+_CLOGGED = 1024 * 1024  # bytes; what can wait should
 
 
 class Control:
@@ -17,7 +18,7 @@ class Control:
         self._requests = requests
         self._reports = reports
         self._lines = wire.LineReader()
-        self._unsent = bytearray()  # as many reports as were asked for, and one for each pod
+        self._unsent = bytearray()  # bounded: a few reports for each pod, and output until it is clogged
         self._writing = self._lost = False
         os.set_blocking(requests, False)
         os.set_blocking(reports, False)
@@ -25,6 +26,11 @@ class Control:
     def serve(self, handle: Callable[[wire.Message], None], on_lost: Callable[[], None]) -> None:
         """Begin; `on_lost` is called when twistd has gone, or speaks another language."""
         self._loop.when_readable(self._requests, lambda: self._read(handle, on_lost))
+
+    @property
+    def clogged(self) -> bool:
+        """Whether twistd does not keep up."""
+        return len(self._unsent) > _CLOGGED
 
     def report(self, report: wire.Report) -> None:
         """Send it, after those before it."""

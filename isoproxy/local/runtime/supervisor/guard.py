@@ -36,7 +36,7 @@ class Settings(NamedTuple):
     """The one command-line argument, as JSON."""
 
     base: str  # where the folders of runtimes are
-    ring_size: int  # bytes of output kept for each pod
+    output_size: int  # bytes of output that are worth keeping, of each pod
 
 
 def main() -> None:
@@ -84,7 +84,7 @@ def _supervise(settings: Settings, own: folder.Folder, requests: int, reports: i
     loop = Loop()
     wakeup = _wake_up_for_children(loop)
     control = Control(loop, requests, reports)
-    supervisor = Supervisor(loop, own.path, ring_size=settings.ring_size, report=control.report)
+    supervisor = Supervisor(loop, own.path, control, output_size=settings.output_size)
     control.serve(supervisor.handle, on_lost=lambda: supervisor.shutdown(0.0))
 
     def guard_is_gone() -> None:

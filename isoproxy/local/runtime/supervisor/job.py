@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from isoproxy.local.runtime.supervisor.loop import Loop, Timer
-from isoproxy.local.runtime.supervisor.ring import Ring
 from isoproxy.local.runtime.supervisor.spawn import CannotSpawn, spawn
 
 _CHUNK = 16 * 1024  # bytes read at a time: what the pipe holds
@@ -34,10 +33,11 @@ class Command(NamedTuple):
 
 
 class Job:
-    """Runs one command and keeps its newest output.
+    """Runs one command.
 
-    `on_started` is called after a successful exec, `on_output` when the ring has grown, `on_ended` once: never
-    from within the constructor. The reaper calls `reaped`, and `settle` when nothing is left behind.
+    `on_started` is called after a successful exec, `on_output` with what it prints (None: that goes to /dev/null),
+    `on_ended` once; none from within the constructor. The reaper calls `reaped`, and `settle` when nothing is left
+    behind.
     """
 
     def __init__(
@@ -47,12 +47,10 @@ class Job:
         *,
         on_ended: Callable[[Outcome], None],
         on_started: Callable[[int], None] = lambda _pid: None,
-        on_output: Callable[[], None] = lambda: None,
-        ring: Ring | None = None,
+        on_output: Callable[[bytes], None] | None = None,
     ) -> None:
-        """Raises CannotSpawn. Without a ring, output goes to /dev/null."""
+        """Raises CannotSpawn."""
         self._loop = loop
-        self._ring = ring
         self._on_started = on_started
         self._on_output = on_output
         self._on_ended = on_ended
@@ -66,7 +64,7 @@ class Job:
                 command.env,
                 folder=command.folder,
                 working_directory=command.working_directory,
-                keep_output=ring is not None,
+                keep_output=on_output is not None,
             )
         except OSError as error:
             raise CannotSpawn(f"no process can be made: {error.strerror}") from error
@@ -130,25 +128,25 @@ class Job:
     def _take_output(self) -> None:
         assert self._output is not None
         octets = self._read()
-        if octets == 0 or octets >= _CHUNK:
-            # At its end, or too fast: a flood must not cost more than the program's own time.
+        if octets is None or octets >= _CHUNK:
+            # At its end, or so fast that it would cost us more than the program: take a breath.
             self._loop.forget(self._output)
-        if octets >= _CHUNK:
+        if octets is not None and octets >= _CHUNK:
             self._loop.call_later(_BREATH, self._read_on)
-        if octets:
-            self._on_output()
 
     def _read_on(self) -> None:
         if self._output is not None and self._status is None:
             self._loop.when_readable(self._output, self._take_output)
 
-    def _read(self) -> int:
-        """Move what there is into the ring; the number of bytes, 0 at the end, and if there is none now."""
+    def _read(self) -> int | None:
+        """Hand on what there is; the number of bytes, None at the end."""
         assert self._output is not None
-        assert self._ring is not None
+        assert self._on_output is not None
         try:
             data = os.read(self._output, _CHUNK)
         except BlockingIOError:
             return 0
-        self._ring.append(data)
+        if not data:
+            return None
+        self._on_output(data)
         return len(data)

@@ -1,46 +1,57 @@
-"""The output of one start of a pod's program, and those who wait to read more of it."""
+"""A program's output on its way to twistd: in pieces, and of a flood only the newest."""
 
-import base64
+import time
 from collections.abc import Callable
 
-from isoproxy.local.runtime.supervisor import wire
-from isoproxy.local.runtime.supervisor.ring import Ring
+from isoproxy.local.runtime.supervisor.loop import Loop, Timer
+
+_INTERVAL = 0.2  # seconds between two pieces
+_LONGEST = 1024 * 1024  # bytes of one piece
 
 
 class Output:
-    """Answers reads: at once if there is something to answer, later if they are willing to wait."""
+    """Sends the first bytes at once, and what follows them a few times a second.
 
-    def __init__(self, size: int, report: Callable[[wire.Report], None]) -> None:
-        self.ring = Ring(size)
-        self._report = report
-        self._waiting: dict[int, wire.Read] = {}
-        self._ended = False
+    twistd has connections to serve: however much a program prints, it costs no more than `size` bytes an
+    interval. twistd keeps so many too, hence what is left out are bytes that it would not have kept.
+    """
 
-    def read(self, request: wire.Read) -> None:
-        """Answer it, now or later."""
-        if request.tail is not None:
-            request = request._replace(position=self.ring.tail(request.tail), tail=None)
-        if request.wait and request.position >= self.ring.end and not self._ended:
-            self._waiting[request.request] = request
-        else:
-            self._answer(request)
+    def __init__(self, loop: Loop, size: int, send: Callable[[bytes, int], bool]) -> None:
+        """`send` gets bytes, and how many were left out before them; False means: not now."""
+        self._loop = loop
+        self._size = min(size, _LONGEST)
+        self._send = send
+        self._unsent = bytearray()
+        self._left_out = 0
+        self._next = 0.0  # when the next piece may go, by the monotonic clock
+        self._timer: Timer | None = None
 
-    def cancel(self, request: int) -> None:
-        """Drop a read that waits."""
-        self._waiting.pop(request, None)
-
-    def grown(self) -> None:
-        """The ring has more: answer all that wait."""
-        waiting, self._waiting = self._waiting, {}
-        for request in waiting.values():
-            self._answer(request)
+    def append(self, data: bytes) -> None:
+        """The program has printed this."""
+        self._unsent += data
+        excess = len(self._unsent) - self._size
+        if excess > 0:
+            del self._unsent[:excess]
+            self._left_out += excess
+        if self._timer is None:
+            wait = self._next - time.monotonic()
+            if wait > 0.0:
+                self._timer = self._loop.call_later(wait, self._flush)
+            else:
+                self._flush()
 
     def end(self) -> None:
-        """No more will come."""
-        self._ended = True
-        self.grown()
+        """It will print nothing more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._unsent:
+            self._send(bytes(self._unsent), self._left_out)
 
-    def _answer(self, request: wire.Read) -> None:
-        data, position = self.ring.read(request.position, min(request.limit, wire.MAX_READ))
-        end = self._ended and position >= self.ring.end
-        self._report(wire.Output(request.request, base64.b64encode(data).decode("ascii"), position, end))
+    def _flush(self) -> None:
+        self._timer = None
+        self._next = time.monotonic() + _INTERVAL
+        if self._send(bytes(self._unsent), self._left_out):
+            self._unsent.clear()
+            self._left_out = 0
+        else:
+            self._timer = self._loop.call_later(_INTERVAL, self._flush)

@@ -1,10 +1,12 @@
 """Carries out twistd's requests, and reports."""
 
+import base64
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from isoproxy.local.runtime.supervisor import wire
+from isoproxy.local.runtime.supervisor.control import Control
 from isoproxy.local.runtime.supervisor.folder import remove, removing
 from isoproxy.local.runtime.supervisor.job import Command, Job, Outcome
 from isoproxy.local.runtime.supervisor.loop import Loop
@@ -25,18 +27,18 @@ class Pod:
         self.env: dict[str, str] = {}
         self.job: Job | None = None  # None: nothing runs
         self.runs: dict[int, Job] = {}  # commands beside it
-        self.output: Output | None = None  # of the newest start
-        self.finished = self.forgotten = self.removed = False
+        self.finished = False
 
 
 class Supervisor:
     """One life: `run` returns when all is ended and removed."""
 
-    def __init__(self, loop: Loop, folder: str, *, ring_size: int, report: Callable[[wire.Report], None]) -> None:
+    def __init__(self, loop: Loop, folder: str, control: Control, *, output_size: int) -> None:
         self._loop = loop
         self._folder = folder
-        self._ring_size = ring_size
-        self._report = report
+        self._output_size = output_size
+        self._control = control
+        self._report = control.report
         self._reaper = Reaper()
         self._pods: dict[int, Pod] = {}
         self._removals: list[Iterator[None]] = []
@@ -74,19 +76,9 @@ class Supervisor:
                 for pod in self._pods.values():
                     if run in pod.runs:
                         pod.runs[run].stop(0.0)
-            case wire.Read(number, pod_number, position):
-                if (pod := self._pods.get(pod_number)) is not None and pod.output is not None:
-                    pod.output.read(request)
-                else:
-                    self._report(wire.Output(number, "", position, True))
-            case wire.Cancel(number):
-                for pod in self._pods.values():
-                    if pod.output is not None:
-                        pod.output.cancel(number)
-            case wire.Finish(number) | wire.Forget(number):
+            case wire.Finish(number):
                 if (pod := self._pods.get(number)) is not None:
                     pod.finished = True
-                    pod.forgotten |= isinstance(request, wire.Forget)
                     self._clean_up(number, pod)
             case wire.Shutdown(grace):
                 self.shutdown(grace)
@@ -109,9 +101,7 @@ class Supervisor:
         if pod.job is not None or pod.finished or self._give_up_at is not None:
             self._report(wire.Ended(number, False, 128, 0, "it runs already, or the runtime is stopping"))
             return
-        if pod.output is not None:
-            pod.output.end()
-        output = pod.output = Output(self._ring_size, self._report)
+        output = Output(self._loop, self._output_size, lambda data, left_out: self._send_output(number, data, left_out))
         pod.env = request.env
 
         def ended(outcome: Outcome) -> None:
@@ -127,13 +117,11 @@ class Supervisor:
             pod.job = Job(
                 self._loop,
                 Command(request.argv, pod.env, pod.folder, request.working_directory),
-                ring=output.ring,
                 on_started=lambda pid: self._report(wire.Started(number, pid)),
-                on_output=output.grown,
+                on_output=output.append,
                 on_ended=ended,
             )
         except (CannotSpawn, OSError) as error:
-            output.end()
             self._report(wire.Ended(number, False, 128, 0, str(error)))
         else:
             self._reaper.add(pod.job)
@@ -158,16 +146,15 @@ class Supervisor:
             self._reaper.add(job)
 
     def _clean_up(self, number: int, pod: Pod) -> None:
-        """Remove what is no longer needed, once nothing runs in it."""
-        if not pod.finished or pod.job is not None or pod.runs:
-            return
-        if not pod.removed:
-            pod.removed = True
+        """Forget it when it is finished and nothing runs in it."""
+        if pod.finished and pod.job is None and not pod.runs and self._pods.pop(number, None) is not None:
             self._removals.append(removing(pod.folder))
-        if pod.forgotten:
-            self._pods.pop(number, None)
-            if pod.output is not None:
-                pod.output.end()
+
+    def _send_output(self, number: int, data: bytes, left_out: int) -> bool:
+        if self._control.clogged:
+            return False
+        self._report(wire.Output(number, base64.b64encode(data).decode("ascii"), left_out))
+        return True
 
     def _remove_some(self) -> None:
         until = time.monotonic() + _SLICE

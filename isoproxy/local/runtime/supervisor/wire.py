@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 
 MAX_LINE = 4 * 1024 * 1024  # bytes; the kernel takes 2 MiB of arguments and environment at most
 
-MAX_READ = 64 * 1024  # bytes of output in one answer
-
 
 class WireError(Exception):
     """The other side said something that is no message."""
@@ -47,34 +45,8 @@ class Kill(NamedTuple):
     run: int
 
 
-class Read(NamedTuple):
-    """Ask for output from `position` on, or from the last `tail` lines on; answered by one `Output`.
-
-    With `wait` the answer is put off until there is some, or until no more can come.
-    """
-
-    request: int
-    pod: int
-    position: int
-    tail: int | None
-    limit: int
-    wait: bool
-
-
-class Cancel(NamedTuple):
-    """The answer to a waiting `Read` is no longer wanted."""
-
-    request: int
-
-
 class Finish(NamedTuple):
-    """The pod will not be started again: remove its folder, once its program has ended. Its output stays."""
-
-    pod: int
-
-
-class Forget(NamedTuple):
-    """Finish, and drop the output."""
+    """The pod will not be started again: forget it and remove its folder, once its program has ended."""
 
     pod: int
 
@@ -125,25 +97,23 @@ class Ran(NamedTuple):
 
 
 class Output(NamedTuple):
-    """The answer to a `Read`: the bytes, where to read on, and whether that is the end of it for good."""
+    """What the program printed since the last report; `left_out` bytes before it were too much to send."""
 
-    request: int
+    pod: int
     data: str  # base64
-    position: int
-    end: bool
+    left_out: int
 
     @property
     def octets(self) -> bytes:
         return base64.b64decode(self.data)
 
 
-Request = Start | Stop | Run | Kill | Read | Cancel | Finish | Forget | Shutdown
+Request = Start | Stop | Run | Kill | Finish | Shutdown
 Report = Hello | Started | Ended | Ran | Output
 Message = Request | Report
 
 _KINDS: dict[str, Any] = {
-    kind.__name__: kind
-    for kind in (Start, Stop, Run, Kill, Read, Cancel, Finish, Forget, Shutdown, Hello, Started, Ended, Ran, Output)
+    kind.__name__: kind for kind in (Start, Stop, Run, Kill, Finish, Shutdown, Hello, Started, Ended, Ran, Output)
 }
 
 
