@@ -19,21 +19,27 @@ _UNCHECKED = (
 )
 
 
-def decode(kind: Kind, body: Any, options: WriteOptions, warnings: list[str]) -> Json:
+def decode(kind: Kind, body: Any, options: WriteOptions, warnings: list[str], *, patched: bool = False) -> Json:
     """The object that a body describes, in the form of the kind's own view, without unknown fields.
 
-    Types that a real server could not read are refused with 400. Unknown fields are refused, warned of, or
-    dropped silently, as the options say.
+    Types that a real server could not read are refused with 400. Unknown fields are refused (400, or 422 if a
+    patch brought them), warned of, or dropped silently, as the options say.
     """
     unknown: list[str] = []
     obj: Json = prune(kind.schema, _envelope(kind, body), "", unknown)
     _check_types(kind, obj)
     if unknown and options.validation != "Ignore":
         found = [f'unknown field "{path}"' for path in unknown]
+        if options.validation == "Strict" and patched:
+            raise invalid("", "", "", [FieldError("Invalid value", "patch", _strict(found), obj)])
         if options.validation == "Strict":
-            raise cannot_be_handled(kind, f"strict decoding error: {', '.join(found)}")
+            raise cannot_be_handled(kind, _strict(found))
         warnings += found
     return obj
+
+
+def _strict(found: list[str]) -> str:
+    return f"strict decoding error: {', '.join(found)}"
 
 
 def _envelope(kind: Kind, body: Any) -> Json:

@@ -43,7 +43,9 @@ class Core:
         self.limits = limits or Limits()
         self.sources = sources
         self.registry = Registry()
-        self.store = Store(first_version=first_version, history=self.limits.history)
+        self.store = Store(
+            first_version=first_version, history=self.limits.history, object_bytes=self.limits.object_bytes
+        )
         self._ownership = Ownership()
         self._writer = Writer(self.store, self._ownership, sources, self.limits)
         self._stored_kinds: dict[str, Kind] = {}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from isoproxy.local.apiserver.errors import StatusError
 from isoproxy.local.apiserver.history import Change, History
 
 Json = dict[str, Any]
@@ -41,8 +42,12 @@ class Stored:
         self._encoded.clear()
 
 
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def encode(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    """A JSON value as compact UTF-8."""
+    return _to_json(value).encode()
 
 
 class Bucket:
@@ -78,10 +83,12 @@ class Bucket:
 class Store:
     """All buckets and the one resourceVersion they share."""
 
-    def __init__(self, *, first_version: int, history: int) -> None:
+    def __init__(self, *, first_version: int, history: int, object_bytes: int) -> None:
+        """`history`: changes kept for each bucket; `object_bytes`: how large an object may be as JSON."""
         self.version = first_version
         self._first = first_version
         self._history = history
+        self._object_bytes = object_bytes
         self._buckets: dict[str, Bucket] = {}
         self.count = 0
 
@@ -96,11 +103,16 @@ class Store:
     def put(self, bucket: Bucket, key: Key, obj: Json) -> Stored:
         """Store `obj` as the newest version of `key` and tell the listeners.
 
-        The resourceVersion is written into its metadata, which must not be shared with another object.
+        The resourceVersion is written into its metadata, which must not be shared with another object. Raises 413
+        for one that is too large.
         """
+        obj["metadata"]["resourceVersion"] = str(self.version + 1)
+        stored = Stored(obj, self.version + 1)
+        size = len(stored.encoded())
+        if size > self._object_bytes:
+            message = f"{obj['kind']} is too large: {size} bytes, the limit is {self._object_bytes}"
+            raise StatusError(413, "RequestEntityTooLarge", message)
         self.version += 1
-        obj["metadata"]["resourceVersion"] = str(self.version)
-        stored = Stored(obj, self.version)
         before = bucket.objects.get(key)
         self.count += before is None
         bucket.objects[key] = stored

@@ -12,7 +12,6 @@ from isoproxy.local.apiserver import admission, metadata
 from isoproxy.local.apiserver.errors import (
     MODIFIED,
     FieldError,
-    StatusError,
     already_exists,
     bad_request,
     conflict,
@@ -27,7 +26,7 @@ from isoproxy.local.apiserver.options import DeleteOptions, WriteOptions
 from isoproxy.local.apiserver.patches import managers
 from isoproxy.local.apiserver.patches.managers import Entry
 from isoproxy.local.apiserver.sources import Sources
-from isoproxy.local.apiserver.store import Bucket, Key, Store, Stored, encode
+from isoproxy.local.apiserver.store import Bucket, Key, Store, Stored
 
 Json = dict[str, Any]
 
@@ -134,7 +133,7 @@ class Writer:
             admission.check(kind, bare, None)
             obj = admission.default(kind, bare)
         else:
-            obj = admission.default(kind, obj) if kind.custom else obj
+            obj = admission.default(kind, obj)
             obj = kind.behaviour.prepare_create(kind.inward(obj) if kind.inward is not None else obj)
             admission.check(kind, obj, None)
         if kind.custom and kind.inward is not None:
@@ -153,18 +152,11 @@ class Writer:
         raise already_exists(kind.resource, found["name"])
 
     def _check_room(self, bucket: Bucket, kind: Kind, obj: Json) -> None:
-        self._check_size(kind, obj)
         if bucket.name == "events":
             self._evict_events(bucket)
         if self._store.count >= self._limits.objects:
             why = f"exceeded quota: this server holds no more than {self._limits.objects} objects"
             raise forbidden(kind.resource, obj["metadata"]["name"], why)
-
-    def _check_size(self, kind: Kind, obj: Json) -> None:
-        size = len(encode(obj))
-        if size > self._limits.object_bytes:
-            message = f"{kind.kind} is too large: {size} bytes, the limit is {self._limits.object_bytes}"
-            raise StatusError(413, "RequestEntityTooLarge", message)
 
     def _evict_events(self, bucket: Bucket) -> None:
         """Events go by age, as a real server's do, and by number."""
@@ -199,7 +191,7 @@ class Writer:
         old = stored.object
         warnings: list[str] = []
         body = change(kind.outward(old) if kind.outward is not None else old)
-        obj = admission.decode(kind, body, options, warnings)
+        obj = admission.decode(kind, body, options, warnings, patched=patch)
         self._check_guards(kind, obj["metadata"], old["metadata"], patch)
         managed = obj["metadata"].get("managedFields")
         obj = admission.default(kind, obj)
@@ -278,7 +270,6 @@ class Writer:
     def _replace(
         self, kind: Kind, key: Key, stored: Stored, obj: Json, options: WriteOptions, warnings: list[str]
     ) -> Written:
-        self._check_size(kind, obj)
         obj = obj | {"metadata": dict(obj["metadata"])}
         if options.dry_run:
             return Written(Stored(obj, stored.version), False, tuple(warnings))

@@ -56,10 +56,6 @@ class EventBehaviour(Behaviour):
     def __init__(self, *, new_style: bool) -> None:
         self._new_style = new_style
 
-    def prepare_create(self, obj: Json) -> Json:
-        # A real server decodes into types, which know no absence of these.
-        return {"involvedObject": {}, "source": {}, "reportingComponent": "", "reportingInstance": ""} | obj
-
     def validate(self, obj: Json, old: Json | None) -> list[FieldError]:
         errors = _namespace(obj)
         if obj.get("type", "Normal") not in ("Normal", "Warning") and self._new_style:

@@ -7,29 +7,10 @@ from isoproxy.local.apiserver.kinds.kind import Behaviour
 
 Json = dict[str, Any]
 
-_SPEC: Json = {
-    "restartPolicy": "Always",
-    "terminationGracePeriodSeconds": 30,
-    "dnsPolicy": "ClusterFirst",
-    "serviceAccountName": "default",
-    "serviceAccount": "default",
-    "securityContext": {},
-    "schedulerName": "default-scheduler",
-    "tolerations": [
-        {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
-        for state in ("not-ready", "unreachable")
-    ],
-    "priority": 0,
-    "enableServiceLinks": True,
-    "preemptionPolicy": "PreemptLowerPriority",
-}
-_CONTAINER: Json = {
-    "resources": {},
-    "terminationMessagePath": "/dev/termination-log",
-    "terminationMessagePolicy": "File",
-}
-_PROBE: Json = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
-_PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+_TOLERATIONS: list[Json] = [
+    {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+    for state in ("not-ready", "unreachable")
+]
 # Of a running pod's spec, only these change.
 _MUTABLE = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates")
 _FROZEN_WORDS = (
@@ -41,7 +22,7 @@ _FROZEN_WORDS = (
 
 class PodBehaviour(Behaviour):
     def prepare_create(self, obj: Json) -> Json:
-        spec = _spec(obj.get("spec") or {})
+        spec = {"tolerations": _TOLERATIONS} | _spec(obj.get("spec") or {})
         return obj | {"spec": spec, "status": {"phase": "Pending", "qosClass": _qos(spec)}}
 
     def prepare_update(self, obj: Json, old: Json) -> Json:
@@ -65,13 +46,14 @@ class PodBehaviour(Behaviour):
         for group in ("initContainers", "containers"):
             for index, container in enumerate(spec.get(group) or ()):
                 errors += _container(container, f"spec.{group}[{index}]")
-        if spec["restartPolicy"] not in ("Always", "OnFailure", "Never"):
+        policy = spec.get("restartPolicy")
+        if policy not in ("Always", "OnFailure", "Never", None):
             detail = 'supported values: "Always", "OnFailure", "Never"'
-            errors.append(FieldError("Unsupported value", "spec.restartPolicy", detail, spec["restartPolicy"]))
-        if spec["terminationGracePeriodSeconds"] < 0:
-            value = spec["terminationGracePeriodSeconds"]
+            errors.append(FieldError("Unsupported value", "spec.restartPolicy", detail, policy))
+        grace = spec.get("terminationGracePeriodSeconds", 0)
+        if grace < 0:
             detail = "must be greater than or equal to 0"
-            errors.append(FieldError("Invalid value", "spec.terminationGracePeriodSeconds", detail, value))
+            errors.append(FieldError("Invalid value", "spec.terminationGracePeriodSeconds", detail, grace))
         return errors
 
     def grace(self, obj: Json, asked: int | None) -> int:
@@ -92,45 +74,19 @@ def _container(container: Json, path: str) -> list[FieldError]:
 
 
 def _spec(spec: Json) -> Json:
-    """The spec with its defaults; the spec itself if it has them all."""
+    """The spec with the defaults that depend on something; the spec itself if it has them all."""
     filled = spec
-    if any(key not in spec for key in _SPEC):
-        filled = _SPEC | spec
     for group in ("initContainers", "containers"):
-        found = filled.get(group)
-        if found:
-            made = [_filled(container) for container in found]
-            if any(new is not old for new, old in zip(made, found, strict=True)):
-                filled = filled | {group: made}
+        found = filled.get(group) or ()
+        if any("imagePullPolicy" not in container for container in found):
+            filled = filled | {group: [_pull_policy(container) | container for container in found]}
     return filled
 
 
-def _filled(container: Json) -> Json:
-    made = container
-    if any(key not in container for key in _CONTAINER):
-        made = _CONTAINER | container
-    if "imagePullPolicy" not in made:
-        made = made | {"imagePullPolicy": _pull_policy(made.get("image", ""))}
-    if any("protocol" not in port for port in made.get("ports") or ()):
-        made = made | {"ports": [{"protocol": "TCP"} | port for port in made["ports"]]}
-    for key in _PROBES:
-        if key in made and any(field not in made[key] for field in _PROBE):
-            made = made | {key: _PROBE | made[key]}
-    if any("fieldRef" in (variable.get("valueFrom") or {}) for variable in made.get("env") or ()):
-        made = made | {"env": [_variable(variable) for variable in made["env"]]}
-    return made if made != container else container
-
-
-def _variable(variable: Json) -> Json:
-    source = variable.get("valueFrom") or {}
-    if "fieldRef" not in source:
-        return variable
-    return variable | {"valueFrom": source | {"fieldRef": {"apiVersion": "v1"} | source["fieldRef"]}}
-
-
-def _pull_policy(image: str) -> str:
+def _pull_policy(container: Json) -> Json:
+    image = container.get("image", "")
     tag = image.rpartition("/")[2].partition(":")[2]
-    return "Always" if tag in ("", "latest") and "@" not in image else "IfNotPresent"
+    return {"imagePullPolicy": "Always" if tag in ("", "latest") and "@" not in image else "IfNotPresent"}
 
 
 def _qos(spec: Json) -> str:

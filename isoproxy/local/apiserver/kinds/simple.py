@@ -51,19 +51,18 @@ class ServiceBehaviour(StatusBehaviour):
         return self._filled(obj)
 
     def _filled(self, obj: Json) -> Json:
-        defaults = {"type": "ClusterIP", "sessionAffinity": "None", "internalTrafficPolicy": "Cluster"}
-        spec: Json = defaults | (obj.get("spec") or {})
+        spec: Json = obj.get("spec") or {}
         if spec.get("ports"):
-            ports = [{"protocol": "TCP", "targetPort": port.get("port")} | port for port in spec["ports"]]
-            spec = spec | {"ports": ports}
+            spec = spec | {"ports": [{"targetPort": port.get("port")} | port for port in spec["ports"]]}
         return obj | {"spec": spec}
 
     def validate(self, obj: Json, old: Json | None) -> list[FieldError]:
         del old
-        if obj["spec"]["type"] in ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName"):
+        kind = obj["spec"].get("type")
+        if kind in ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName", None):
             return []
         detail = 'supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"'
-        return [FieldError("Unsupported value", "spec.type", detail, obj["spec"]["type"])]
+        return [FieldError("Unsupported value", "spec.type", detail, kind)]
 
 
 class SecretBehaviour(Behaviour):
@@ -77,20 +76,20 @@ class SecretBehaviour(Behaviour):
         return self._folded(obj)
 
     def _folded(self, obj: Json) -> Json:
-        made: Json = {"type": "Opaque"} | obj
-        plain = made.pop("stringData", None)
-        if plain:
-            encoded = {key: b64encode(value.encode()).decode() for key, value in plain.items()}
-            made["data"] = (made.get("data") or {}) | encoded
-        return made
+        if "stringData" not in obj:
+            return obj
+        made = dict(obj)
+        plain = made.pop("stringData") or {}
+        encoded = {key: b64encode(value.encode()).decode() for key, value in plain.items()}
+        return made | {"data": (made.get("data") or {}) | encoded}
 
 
 class NetworkPolicyBehaviour(Behaviour):
     def prepare_create(self, obj: Json) -> Json:
-        spec = {"podSelector": {}} | (obj.get("spec") or {})
-        if not spec.get("policyTypes"):
-            spec["policyTypes"] = ["Ingress", "Egress"] if "egress" in spec else ["Ingress"]
-        return obj | {"spec": spec}
+        spec = obj.get("spec") or {}
+        if spec.get("policyTypes"):
+            return obj
+        return obj | {"spec": spec | {"policyTypes": ["Ingress", "Egress"] if "egress" in spec else ["Ingress"]}}
 
     def prepare_update(self, obj: Json, old: Json) -> Json:
         del old

@@ -6,11 +6,12 @@ lists and maps merge, is in the tables below.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import kubernetes.client.models as library
 
 from isoproxy.local.apiserver.schema.checks import compile_checks
+from isoproxy.local.apiserver.schema.modeldefaults import DEFAULTS
 from isoproxy.local.apiserver.schema.node import ANY, INT_OR_STRING, QUANTITY, Node
 
 # (model, field) -> (list map keys, strategic merge key; "" if a patch replaces the list)
@@ -126,6 +127,9 @@ def _model(model: str, strict: bool) -> Node:
         child = _typed(field.type, field.name, below)
         if field.type.startswith("List["):
             child = _list(child, model, field.name)
+        if (model, field.name) in DEFAULTS:
+            # Scalars of one type are one node until one of them has a default.
+            child = replace(child, default=DEFAULTS[model, field.name])
         found.properties[field.name] = child
         if field.required and strict:
             required.append(field.name)

@@ -70,6 +70,8 @@ def _validate_list(node: Node, value: list[Any], path: str, errors: list[FieldEr
             if len(errors) >= MAX_ERRORS:
                 return
             validate(items, item, f"{path}[{index}]", errors)
+    if len(value) < 2:
+        return
     if node.list_type == "set":
         _refuse_duplicates(value, value, path, errors)
     elif node.merges_lists:

@@ -115,7 +115,7 @@ class _BoundedRequest(server.Request):
     too_large = False
 
     def __init__(self, *args: Any, body_bytes: int, **more: Any) -> None:
-        super().__init__(*args, **more)
+        super().__init__(*args, **more)  # type: ignore[no-untyped-call]  # Twisted's
         self._body_bytes = body_bytes
 
     def gotLength(self, length: int | None) -> None:

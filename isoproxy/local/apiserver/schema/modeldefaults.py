@@ -1,0 +1,42 @@
+"""Defaults of built-in kinds that hold wherever a model is used. Pure."""
+
+from typing import Any
+
+# (model, field) -> value. Where a value depends on others, the kind's behaviour fills it in.
+DEFAULTS: dict[tuple[str, str], Any] = {
+    ("V1PodSpec", "restartPolicy"): "Always",
+    ("V1PodSpec", "terminationGracePeriodSeconds"): 30,
+    ("V1PodSpec", "dnsPolicy"): "ClusterFirst",
+    ("V1PodSpec", "serviceAccountName"): "default",
+    ("V1PodSpec", "serviceAccount"): "default",
+    ("V1PodSpec", "securityContext"): {},
+    ("V1PodSpec", "schedulerName"): "default-scheduler",
+    ("V1PodSpec", "priority"): 0,
+    ("V1PodSpec", "enableServiceLinks"): True,
+    ("V1PodSpec", "preemptionPolicy"): "PreemptLowerPriority",
+    ("V1Container", "resources"): {},
+    ("V1Container", "terminationMessagePath"): "/dev/termination-log",
+    ("V1Container", "terminationMessagePolicy"): "File",
+    ("V1ContainerPort", "protocol"): "TCP",
+    ("V1Probe", "timeoutSeconds"): 1,
+    ("V1Probe", "periodSeconds"): 10,
+    ("V1Probe", "successThreshold"): 1,
+    ("V1Probe", "failureThreshold"): 3,
+    ("V1HTTPGetAction", "path"): "/",
+    ("V1HTTPGetAction", "scheme"): "HTTP",
+    ("V1ObjectFieldSelector", "apiVersion"): "v1",
+    ("V1ConfigMapVolumeSource", "defaultMode"): 420,
+    ("V1SecretVolumeSource", "defaultMode"): 420,
+    ("V1ServiceSpec", "type"): "ClusterIP",
+    ("V1ServiceSpec", "sessionAffinity"): "None",
+    ("V1ServiceSpec", "internalTrafficPolicy"): "Cluster",
+    ("V1ServicePort", "protocol"): "TCP",
+    ("V1NetworkPolicySpec", "podSelector"): {},
+    ("V1NetworkPolicyPort", "protocol"): "TCP",
+    ("V1Secret", "type"): "Opaque",
+    ("CoreV1Event", "source"): {},
+    ("CoreV1Event", "reportingComponent"): "",
+    ("CoreV1Event", "reportingInstance"): "",
+    ("EventsV1Event", "deprecatedSource"): {},
+    ("EventsV1Event", "regarding"): {},
+}
