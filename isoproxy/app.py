@@ -1,0 +1,143 @@
+"""The program as one service: what starts after what, and the order in which it ends so that connections come first."""
+
+import random
+import uuid
+from typing import Any
+
+import txaio
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.python.failure import Failure
+
+from isoproxy.kube.client import KubeClient
+from isoproxy.kube.config import Connection
+from isoproxy.listening import listen_now
+from isoproxy.local.machine import Machine
+from isoproxy.observe.accesslog import AccessLog
+from isoproxy.observe.health import Health
+from isoproxy.observe.metrics import Metrics
+from isoproxy.observe.web import web_factory
+from isoproxy.operator.reconciler import Reconciler
+from isoproxy.proxy.dialer import tcp_dialer
+from isoproxy.proxy.host import ProxyHost
+from isoproxy.proxy.service import LINGER_SECONDS, SHARE_SECONDS
+from isoproxy.settings import Role, Settings
+from isoproxy.timesource import TimeSource
+
+log = txaio.make_logger()
+
+BACKLOG = 1024
+"""Connections that may arrive between two turns of the reactor."""
+
+
+class Application(Service):
+    """One process of isoproxy, in any of its roles."""
+
+    def __init__(self, reactor: Any, settings: Settings) -> None:
+        self._reactor = reactor
+        self._settings = settings
+        self._metrics = Metrics()
+        self._health = Health(reactor)
+        self._web: IListeningPort | None = None
+        self._machine: Machine | None = None
+        self._client: KubeClient | None = None
+        self._operator: Reconciler | None = None
+        self._proxies: ProxyHost | None = None
+        self._starting: Deferred[None] = succeed(None)
+
+    def startService(self) -> None:
+        """Start everything; raises SystemExit, with one line, where the process's own listeners cannot listen."""
+        Service.startService(self)
+        settings = self._settings
+        self._health.start()
+        if settings.metrics_listen:
+            factory = web_factory(metrics=self._metrics, health=self._health, clock=self._reactor)
+            self._web = listen_now(self._reactor, settings.metrics_listen, factory, "--metrics-listen")
+        connection = settings.connection
+        if settings.local is not None:
+            self._machine = Machine(self._reactor, settings.local)
+            connection = Connection.plain(self._machine.listen())
+        assert connection is not None
+        self._client = KubeClient(self._reactor, connection, observer=self._metrics.api_request)
+        self._starting = Deferred.fromCoroutine(self._start(self._client))
+        self._starting.addErrback(self._not_started)
+
+    async def _start(self, client: KubeClient) -> None:
+        if self._machine is not None:
+            await self._machine.start(client)
+        if self._settings.role in (Role.ALL, Role.OPERATOR):
+            self._start_operator(client)
+        if self._settings.role in (Role.ALL, Role.PROXY):
+            self._start_proxies(client)
+
+    def _start_operator(self, client: KubeClient) -> None:
+        operator = Reconciler(
+            time=TimeSource.real(self._reactor),
+            api=client,
+            random=random.SystemRandom(),
+            metrics=self._metrics,
+            namespaces=self._settings.namespaces,
+            grace_seconds=self._settings.proxy_grace,
+        )
+        self._health.add("operator has listed the cluster", lambda: operator.synced)
+        operator.startService()
+        self._operator = operator
+
+    def _start_proxies(self, client: KubeClient) -> None:
+        settings = self._settings
+        service = settings.service
+        proxies = ProxyHost(
+            reactor=self._reactor,
+            api=client,
+            # Instances of one home follow each other; a process outside a pod is a home of its own.
+            home=settings.pod_uid or str(uuid.uuid4()),
+            listen=self._endpoint,
+            dialer=tcp_dialer(self._reactor),
+            metrics=self._metrics,
+            access_log=AccessLog(),
+            namespaces=settings.namespaces,
+            service=(service.namespace, service.name) if service is not None else None,
+            grace_seconds=settings.proxy_grace,
+            # Where a load balancer stands before us, it needs a moment to hear that we are leaving.
+            linger_seconds=0.0 if settings.role is Role.ALL else min(LINGER_SECONDS, settings.drain_timeout),
+            share_seconds=0.0 if settings.role is Role.ALL else SHARE_SECONDS,
+        )
+        self._health.add("proxies accept connections", lambda: proxies.ready)
+        proxies.startService()
+        self._proxies = proxies
+
+    def _endpoint(self, port: int) -> IStreamServerEndpoint:
+        if self._settings.listen:
+            described: IStreamServerEndpoint = serverFromString(self._reactor, self._settings.listen)
+            return described
+        bind = self._settings.bind
+        make = TCP6ServerEndpoint if ":" in bind else TCP4ServerEndpoint
+        endpoint: IStreamServerEndpoint = make(self._reactor, port, backlog=BACKLOG, interface=bind)
+        return endpoint
+
+    def _not_started(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            log.error("isoproxy cannot start: {error}", error=failure.value)
+            self._reactor.stop()
+
+    def stopService(self) -> Deferred[None]:
+        """Stop; fires when nothing of this process is left. Connections get the drain timeout to end."""
+        Service.stopService(self)
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        """End the parts one after the other: MultiService would end them all at once, and hide what fails."""
+        self._starting.cancel()
+        if self._proxies is not None:
+            await self._proxies.drain(self._settings.drain_timeout)
+        if self._operator is not None:
+            await self._operator.stopService()
+        if self._machine is not None:
+            await self._machine.stop()
+        if self._client is not None:
+            await self._client.close()
+        if self._web is not None:
+            await maybeDeferred(self._web.stopListening)
+        self._health.stop()

@@ -1,0 +1,24 @@
+"""Listeners of the process's own: they work at once, or the process says in one line why not and ends."""
+
+from typing import Any
+
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.python.failure import Failure
+
+
+def listen_now(reactor: Any, description: str, factory: IProtocolFactory, option: str) -> IListeningPort:
+    """Listen on an endpoint; raises SystemExit naming ``option`` where that fails.
+
+    Binding is immediate for every kind of endpoint that a server description can name, only the interface is deferred.
+    """
+    outcome: list[IListeningPort | Failure] = []
+    serverFromString(reactor, description).listen(factory).addBoth(outcome.append)
+    if not outcome:
+        raise SystemExit(f"isoproxy: {option} {description}: does not listen at once")
+    if isinstance(outcome[0], Failure):
+        error = outcome[0].value
+        problem = error.socketError.strerror if isinstance(error, CannotListenError) else str(error)
+        raise SystemExit(f"isoproxy: {option} {description}: {problem}")
+    return outcome[0]

@@ -1,0 +1,146 @@
+"""The composition root: command line in, an unstarted service out. Nothing else touches the global reactor."""
+
+import os
+from typing import Any, ClassVar
+
+from twisted.application.service import IService
+from twisted.internet.endpoints import serverFromString
+from twisted.python import usage
+
+from isoproxy.app import Application
+from isoproxy.kube.config import ConfigError, Connection, load_connection
+from isoproxy.settings import Local, Role, ServiceName, Settings
+
+LEAST_GRACE = 10
+LONGEST = 7 * 86400
+
+
+class Options(usage.Options):
+    """The command line of ``twistd isoproxy``."""
+
+    synopsis = "[options] [--local FILE...]"
+    longdesc = (
+        "Gives every TCP connection a pod of its own. With --local, everything runs on this machine: FILEs are"
+        " manifests, folders of them, or - for standard input. Without it, the cluster of the kubeconfig (or of the"
+        " pod that this runs in) is used."
+    )
+    optFlags: ClassVar[list[list[str | None]]] = [
+        ["local", None, "run an API server and the pods inside this process, from the manifests in FILEs"],
+    ]
+    optParameters: ClassVar[list[list[Any]]] = [
+        ["role", None, Role.ALL.value, "all, operator, proxy; with --local also none: only API server and pods"],
+        ["bind", None, None, "address that services listen on [127.0.0.1 with --local, else every address]"],
+        ["api-listen", None, "tcp:8001:interface=127.0.0.1", "with --local: endpoint of the API server"],
+        ["kubeconfig", None, None, "kubeconfig file of the cluster"],
+        ["context", None, None, "context in the kubeconfig"],
+        ["service", None, None, "with --role proxy: the DedicatedService to serve, as NAMESPACE/NAME"],
+        ["listen", None, None, "with --role proxy: endpoint for clients, such as tcp:9090 [the service's port]"],
+        ["drain-timeout", None, None, "seconds that connections get to end at a stop [30; 0 with --local]"],
+        ["proxy-grace", None, "300", "seconds from a proxy's expiry to the end of its pods"],
+        ["metrics-listen", None, None, "endpoint for /metrics, /healthz and /readyz, such as tcp:8080"],
+    ]
+
+    def __init__(self) -> None:
+        usage.Options.__init__(self)
+        self["namespaces"] = []
+        self["files"] = ()
+
+    def opt_namespace(self, namespace: str) -> None:
+        """look after this namespace only (may be repeated) [every namespace]"""
+        self["namespaces"].append(namespace)
+
+    def parseArgs(self, *files: str) -> None:
+        """Take the manifests."""
+        self["files"] = files
+
+    def postOptions(self) -> None:
+        """Check what options say together; raises UsageError with one line."""
+        self._check_role()
+        for name in ("api-listen", "listen", "metrics-listen"):
+            _check_endpoint(name, self[name])
+        self["proxy-grace"] = int(_seconds("proxy-grace", self["proxy-grace"], LEAST_GRACE))
+        if self["drain-timeout"] is None:
+            self["drain-timeout"] = "0" if self["local"] else "30"
+        self["drain-timeout"] = _seconds("drain-timeout", self["drain-timeout"], 0)
+
+    def _check_role(self) -> None:
+        try:
+            role = Role(self["role"])
+        except ValueError:
+            raise usage.UsageError(f"--role: {self['role']!r} is none of all, operator, proxy, none") from None
+        if self["files"] and not self["local"]:
+            raise usage.UsageError("FILEs are for --local; for a cluster, use kubectl apply")
+        if self["local"] and (self["kubeconfig"] or self["context"]):
+            raise usage.UsageError("--local brings its own API server: --kubeconfig and --context are for clusters")
+        if role is Role.NONE and not self["local"]:
+            raise usage.UsageError("--role none is for --local")
+        if role is Role.PROXY and self["local"]:
+            raise usage.UsageError("--role proxy needs an API server that is there: --local does not go with it")
+        if (role is Role.PROXY) != bool(self["service"]):
+            raise usage.UsageError("--role proxy and --service NAMESPACE/NAME go together")
+        if self["listen"] and role is not Role.PROXY:
+            raise usage.UsageError("--listen is for --role proxy; services say their port themselves")
+
+    def settings(self) -> Settings:
+        """Return the settings of these options; raises UsageError where the cluster's configuration is unusable."""
+        local = Local(self["api-listen"], tuple(self["files"])) if self["local"] else None
+        return Settings(
+            role=Role(self["role"]),
+            local=local,
+            connection=None if local else self._connection(),
+            namespaces=tuple(self["namespaces"]),
+            service=_service_name(self["service"]),
+            bind=self["bind"] if self["bind"] is not None else ("127.0.0.1" if local else ""),
+            listen=self["listen"] or "",
+            metrics_listen=self["metrics-listen"] or "",
+            drain_timeout=self["drain-timeout"],
+            proxy_grace=self["proxy-grace"],
+            pod_uid=os.environ.get("POD_UID", ""),
+        )
+
+    def _connection(self) -> Connection:
+        try:
+            return load_connection(self["kubeconfig"], self["context"])
+        except ConfigError as error:
+            raise usage.UsageError(str(error)) from error
+
+
+def _service_name(text: str | None) -> ServiceName | None:
+    if not text:
+        return None
+    namespace, slash, name = text.partition("/")
+    if not (namespace and slash and name) or "/" in name:
+        raise usage.UsageError(f"--service: {text!r} is not NAMESPACE/NAME")
+    return ServiceName(namespace, name)
+
+
+def _seconds(option: str, text: str, least: int) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise usage.UsageError(f"--{option}: {text!r} is no number of seconds") from None
+    if not least <= value <= LONGEST:
+        raise usage.UsageError(f"--{option}: {text} is not between {least} seconds and a week")
+    return value
+
+
+def _check_endpoint(option: str, description: str | None) -> None:
+    from twisted.internet import reactor
+
+    if description is None:
+        return
+    try:
+        serverFromString(reactor, description)
+    except Exception as error:  # the parser raises whatever a wrong argument happens to cause
+        raise usage.UsageError(f"--{option}: {description!r} is no endpoint description: {error}") from error
+
+
+def makeService(options: Options) -> IService:
+    """Return the program that ``options`` describe, not started yet."""
+    from twisted.internet import reactor
+
+    try:
+        settings = options.settings()
+    except usage.UsageError as error:
+        raise SystemExit(f"isoproxy: {error}") from error
+    return Application(reactor, settings)
