@@ -7,6 +7,7 @@ the same resourceVersion (or all show none: a deleted Lease). Everything else pr
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from isoproxy.model.proxylease import LEASE_SECONDS, RENEW_SECONDS, ProxyLease
 
@@ -48,7 +49,9 @@ class ProxyKey:
 @dataclass(slots=True)
 class _Evidence:
     lease: ProxyLease | None
+    seen_at: float  # at first
     changed_at: float  # when the watch (or a read) last showed something new
+    promised: float = 0.0  # for how long past its expiry it said it would use its stock
     first_reply: float | None = None  # of the reads that agree: when the first was answered,
     last_request: float | None = None  # and when the last was sent
     probed_at: float = float("-inf")
@@ -75,15 +78,12 @@ class Liveness:
         self._grace_seconds = grace_seconds
         self._evidence: dict[ProxyKey, _Evidence] = {}
 
-    def known(self) -> list[ProxyKey]:
-        """Return every instance that evidence is kept about."""
-        return list(self._evidence)
-
     def saw(self, key: ProxyKey, lease: ProxyLease | None, now: float) -> None:
         """Take in what the watch shows: a changed Lease proves life; an unchanged or missing one proves nothing."""
         evidence = self._evidence.get(key)
         if evidence is None:
-            self._evidence[key] = _Evidence(lease=lease, changed_at=now)
+            self._evidence[key] = evidence = _Evidence(lease=None, seen_at=now, changed_at=now)
+            self._renew(evidence, lease, now)
         elif lease is not None and lease.metadata.resource_version != evidence.version:
             self._renew(evidence, lease, now)
 
@@ -120,12 +120,9 @@ class Liveness:
 
     def verdicts(self) -> dict[ProxyKey, Verdict]:
         """Return what is known of each instance."""
-        superseded = self._superseded()
-        verdicts = {
-            key: Verdict.ENDED if key in superseded else self._judge(evidence)
-            for key, evidence in self._evidence.items()
-        }
-        if self._most_expired_together(verdicts):
+        successors = self._successors()
+        verdicts = {key: self._judge(evidence, successors.get(key)) for key, evidence in self._evidence.items()}
+        if _most_expired(verdict for key, verdict in verdicts.items() if key not in successors):
             return {
                 key: Verdict.EXPIRED
                 if verdict is Verdict.LOST and self._evidence[key].agreed_seconds < MASS_HOLD_SECONDS
@@ -134,39 +131,49 @@ class Liveness:
             }
         return verdicts
 
-    def _judge(self, evidence: _Evidence) -> Verdict:
+    def _judge(self, evidence: _Evidence, successor: _Evidence | None) -> Verdict:
         if evidence.ended:
             return Verdict.ENDED
+        # Which of two Leases is newer is told by API servers, whose clocks may differ: it is believed for good only
+        # when the newer one has been renewed well after the other was last.
+        if successor is not None and successor.changed_at - evidence.changed_at >= QUIET_SECONDS:
+            return Verdict.ENDED
         # The proxy says how long it honours its stock; an operator that is set up with less must not undercut it.
-        promised = evidence.lease.grace_seconds if evidence.lease is not None else 0
-        if evidence.agreed_seconds >= LEASE_SECONDS + max(self._grace_seconds, promised):
+        if evidence.agreed_seconds >= LEASE_SECONDS + max(self._grace_seconds, evidence.promised):
             return Verdict.LOST
-        return Verdict.EXPIRED if evidence.agreed_seconds >= LEASE_SECONDS else Verdict.ALIVE
-
-    @staticmethod
-    def _most_expired_together(verdicts: dict[ProxyKey, Verdict]) -> bool:
-        # Many processes do not die in the same minute; a network that parts them from the API server does that.
-        judged = [verdict for verdict in verdicts.values() if verdict is not Verdict.ENDED]
-        return sum(verdict is not Verdict.ALIVE for verdict in judged) * 2 > len(judged)
+        if evidence.agreed_seconds >= LEASE_SECONDS or successor is not None:
+            return Verdict.EXPIRED
+        return Verdict.ALIVE
 
     @staticmethod
     def _renew(evidence: _Evidence, lease: ProxyLease | None, now: float) -> None:
         evidence.lease = lease
         evidence.changed_at = now
         evidence.first_reply = evidence.last_request = None
+        if lease is not None:
+            evidence.promised = lease.grace_seconds
 
-    def _superseded(self) -> set[ProxyKey]:
-        # Of two instances of one home and service only the newer can run: its start is proof of the other's end.
-        newest: dict[tuple[str, str], float] = {}
-        made = {key: _home_and_time(key, evidence) for key, evidence in self._evidence.items()}
-        for home in made.values():
-            if home is not None:
-                newest[home[0]] = max(newest.get(home[0], 0.0), home[1])
-        return {key for key, home in made.items() if home is not None and home[1] < newest[home[0]]}
+    def _successors(self) -> dict[ProxyKey, _Evidence]:
+        """Return the newest instance of the same home for each one that was not heard of since that was first seen.
+
+        Of two instances of one home and service only the newer can run: its start is proof of the other's end.
+        """
+        homes: dict[tuple[str, str], list[tuple[datetime, ProxyKey]]] = {}
+        for key, evidence in self._evidence.items():
+            lease = evidence.lease
+            if key.pod_uid and lease is not None and lease.metadata.creation_timestamp is not None:
+                homes.setdefault((lease.service_uid, key.pod_uid), []).append((lease.metadata.creation_timestamp, key))
+        successors = {}
+        for instances in homes.values():
+            latest, newest = max(instances, key=lambda instance: instance[0])
+            successor = self._evidence[newest]
+            for created, key in instances:
+                if created < latest and self._evidence[key].changed_at <= successor.seen_at:
+                    successors[key] = successor
+        return successors
 
 
-def _home_and_time(key: ProxyKey, evidence: _Evidence) -> tuple[tuple[str, str], float] | None:
-    if evidence.lease is None or not key.pod_uid or evidence.lease.metadata.creation_timestamp is None:
-        return None
-    created = evidence.lease.metadata.creation_timestamp.timestamp()
-    return (evidence.lease.service_uid, key.pod_uid), created
+def _most_expired(verdicts: Iterable[Verdict]) -> bool:
+    # Many processes do not die in the same minute; a network that parts them from the API server does that.
+    judged = [verdict for verdict in verdicts if verdict is not Verdict.ENDED]
+    return sum(verdict is not Verdict.ALIVE for verdict in judged) * 2 > len(judged)
