@@ -1,0 +1,88 @@
+"""``/metrics``, ``/healthz`` and ``/readyz`` over HTTP, bounded in what a client can make it hold."""
+
+from collections.abc import Callable
+from io import BytesIO
+
+from prometheus_client.exposition import choose_encoder
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.web import http
+from twisted.web.resource import Resource
+from twisted.web.server import Request, Site
+
+from isoproxy.observe.health import Health
+from isoproxy.observe.metrics import Metrics
+
+MAX_CONNECTIONS = 64
+IDLE_SECONDS = 15.0
+
+
+def web_factory(*, metrics: Metrics, health: Health, clock: IReactorTime) -> "BoundedFactory":
+    """Return what to listen with: 200 or 503 for the probes, Prometheus text or OpenMetrics for ``/metrics``."""
+
+    def show_metrics(request: Request) -> bytes:
+        encode, content_type = choose_encoder(request.getHeader("accept") or "")
+        request.responseHeaders.setRawHeaders("Content-Type", [content_type])
+        return encode(metrics.registry)
+
+    root = Resource()  # type: ignore[no-untyped-call]  # twisted.web is not typed
+    root.putChild(b"metrics", _Leaf(show_metrics))
+    root.putChild(b"healthz", _Leaf(_probe(lambda: [] if health.alive else ["reactor"])))
+    root.putChild(b"readyz", _Leaf(_probe(health.missing)))
+    return BoundedFactory(_Site(root, timeout=IDLE_SECONDS, reactor=clock))  # type: ignore[no-untyped-call]  # as above
+
+
+class BoundedFactory(WrappingFactory[ProtocolWrapper]):
+    """Closes the oldest connection to make room for a new one, so that slow clients cannot keep a probe out."""
+
+    noisy = False
+
+    def buildProtocol(self, addr: IAddress | None) -> ProtocolWrapper:
+        while len(self.protocols) >= MAX_CONNECTIONS:
+            oldest = next(iter(self.protocols))
+            del self.protocols[oldest]
+            oldest.abortConnection()
+        return super().buildProtocol(addr)
+
+    def unregisterProtocol(self, p: ProtocolWrapper) -> None:
+        self.protocols.pop(p, None)  # it may have had to make room
+
+
+class _Site(Site):
+    noisy = False
+
+    def getContentFile(self, _length: int | None) -> BytesIO:
+        return _Nowhere()
+
+    def log(self, _: http.Request) -> None:
+        """Say nothing: probes come every few seconds."""
+
+
+class _Nowhere(BytesIO):
+    """Takes the body of a request, which nobody here reads, and keeps nothing."""
+
+    def write(self, _: object, /) -> int:
+        return 0
+
+
+class _Leaf(Resource):
+    isLeaf = True
+
+    def __init__(self, show: Callable[[Request], bytes]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # twisted.web is not typed
+        self._show = show
+
+    def render_GET(self, request: Request) -> bytes:
+        return self._show(request)
+
+
+def _probe(missing: Callable[[], list[str]]) -> Callable[[Request], bytes]:
+    def show(request: Request) -> bytes:
+        names = missing()
+        request.responseHeaders.setRawHeaders("Content-Type", ["text/plain; charset=utf-8"])
+        if not names:
+            return b"ok\n"
+        request.setResponseCode(http.SERVICE_UNAVAILABLE)
+        return "".join(f"not ready: {name}\n" for name in names).encode()
+
+    return show
