@@ -66,7 +66,7 @@ class Sender:
         began = self._reactor.seconds()
         failures = 0
         while True:
-            left = self._policy.total - (self._reactor.seconds() - began)
+            left = max(0.0, self._policy.total - (self._reactor.seconds() - began))
             attempt = Deferred.fromCoroutine(self._in_turn(request, limit))
             try:
                 return await with_deadline(self._reactor, min(self._limits.request, left), attempt)

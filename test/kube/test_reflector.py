@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
-from isoproxy.kube.api import EventType, KubeApi, ListResult, Patch, PatchKind, Watch, WatchEvent
+from isoproxy.kube.api import KubeApi, ListResult
 from isoproxy.kube.errors import (
     ApiError,
     Forbidden,
@@ -23,76 +22,8 @@ from isoproxy.kube.errors import (
     WatchExpired,
 )
 from isoproxy.kube.reflector import Change, Key, Reflector
-from isoproxy.kube.resources import ISOLATION_PODS, Json, Resource
-
-
-class FakeWatch:
-    """A watch whose events and end come from the test."""
-
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        self.arguments = arguments
-        self.waiting: Deferred[WatchEvent] | None = None
-        self.closed = False
-
-    async def next(self) -> WatchEvent:
-        self.waiting = Deferred()
-        return await self.waiting
-
-    def close(self) -> None:
-        self.closed = True
-
-    def send(self, kind: EventType, item: Json) -> None:
-        assert self.waiting is not None
-        self.waiting.callback(WatchEvent(kind, item))
-
-    def fail(self, error: Exception) -> None:
-        assert self.waiting is not None
-        self.waiting.errback(error)
-
-
-class FakeApi:
-    """Lists and watches; each list waits for its answer."""
-
-    def __init__(self) -> None:
-        self.lists: list[Deferred[ListResult]] = []
-        self.watches: list[FakeWatch] = []
-        self.list_arguments: list[dict[str, Any]] = []
-
-    async def list(self, resource: Resource, **arguments: Any) -> ListResult:
-        assert resource is ISOLATION_PODS
-        self.list_arguments.append(arguments)
-        answer: Deferred[ListResult] = Deferred()
-        self.lists.append(answer)
-        return await answer
-
-    def watch(self, resource: Resource, **arguments: Any) -> Watch:
-        assert resource is ISOLATION_PODS
-        self.watches.append(FakeWatch(arguments))
-        return self.watches[-1]
-
-    async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Json:
-        raise AssertionError("a reflector only lists and watches")
-
-    async def create(
-        self, resource: Resource, body: Json, *, namespace: str | None = None, strict: bool = False
-    ) -> Json:
-        raise AssertionError("a reflector only lists and watches")
-
-    async def patch(
-        self,
-        resource: Resource,
-        name: str,
-        patch: Patch,
-        *,
-        namespace: str | None = None,
-        subresource: str = "",
-        kind: PatchKind = PatchKind.MERGE,
-        strict: bool = False,
-    ) -> Json:
-        raise AssertionError("a reflector only lists and watches")
-
-    async def delete(self, resource: Resource, name: str, **arguments: Any) -> None:
-        raise AssertionError("a reflector only lists and watches")
+from isoproxy.kube.resources import ISOLATION_PODS, Json
+from test.kube.fakes import FakeApi, FakeWatch
 
 
 def item(name: str, version: int, **more: Any) -> Json:
