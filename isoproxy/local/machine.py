@@ -40,7 +40,7 @@ class Machine:
             # Another process of ours on this machine, or the last one, had other addresses, very likely.
             addresses=AddressPool(start=random.SystemRandom().getrandbits(32)),
         )
-        self._server = ApiServer(reactor, logs=self._runtime)
+        self._server = ApiServer(reactor, logs=self._runtime.logs)
         self._port: IListeningPort | None = None
         self._agent: NodeAgent | None = None
 

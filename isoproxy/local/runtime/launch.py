@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from isoproxy.kube.api import KubeApi
 from isoproxy.kube.errors import AlreadyExists, ApiError, Conflict
-from isoproxy.kube.resources import Resource
+from isoproxy.kube.resources import PODS, Resource
 from isoproxy.local.runtime.environment import program, references
 from isoproxy.local.runtime.interface import CannotRun, PodRuntime, Program, Sandbox
 from isoproxy.local.runtime.persistence import persist
@@ -17,7 +17,21 @@ from isoproxy.local.runtime.podspec import LocalPod, PodSpec
 from isoproxy.local.runtime.references import fetch
 from isoproxy.local.runtime.writer import StatusWriter
 
-BINDINGS = Resource("", "v1", "bindings", "Binding")
+
+@dataclass(frozen=True, slots=True)
+class PodBinding(Resource):
+    """The `binding` of one pod: the only subresource that is created."""
+
+    group: str = ""
+    version: str = "v1"
+    plural: str = "pods"
+    kind: str = "Binding"
+    pod: str = ""
+
+    def path(self, namespace: str | None, name: str | None = None, subresource: str = "") -> str:
+        assert name is None
+        assert not subresource
+        return PODS.path(namespace, self.pod, "binding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +50,15 @@ class Node:
 
 async def bind(node: Node, pod: LocalPod) -> None:
     """Do the scheduler's work for a pod that is bound to no node. Raises CannotRun."""
+    binding = PodBinding(pod=pod.id.name)
     body = {
-        "apiVersion": BINDINGS.api_version,
-        "kind": BINDINGS.kind,
+        "apiVersion": binding.api_version,
+        "kind": binding.kind,
         "metadata": {"name": pod.id.name, "namespace": pod.id.namespace, "uid": pod.id.uid},
         "target": {"apiVersion": "v1", "kind": "Node", "name": node.name},
     }
     try:
-        await persist(lambda: node.api.create(BINDINGS, body, namespace=pod.id.namespace), node.clock, node.jitter)
+        await persist(lambda: node.api.create(binding, body, namespace=pod.id.namespace), node.clock, node.jitter)
     except (AlreadyExists, Conflict):
         pass  # an earlier try was answered too late, or the pod is another: that is seen by its uid
     except ApiError as error:

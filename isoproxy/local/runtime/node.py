@@ -1,5 +1,6 @@
 """The node agent: the scheduler and the kubelet of a machine without a cluster."""
 
+import os
 import random
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +26,7 @@ from isoproxy.local.runtime.writer import StatusWriter
 log = txaio.make_logger()
 
 NODE_NAME = "isoproxy-local"
+STARTING = 4 * (os.cpu_count() or 1)  # more at a time would not be Ready sooner, and the first of them later
 
 
 def _utc_now() -> datetime:
@@ -47,7 +49,7 @@ class NodeAgent:
         name: str = NODE_NAME,
         label_selector: str = "",
         max_pods: int = 1000,
-        starting: int = 16,
+        starting: int = STARTING,
         stop_grace: float = 5.0,
         now: Callable[[], datetime] = _utc_now,
         jitter: Callable[[], float] = random.random,

@@ -9,7 +9,6 @@ from twisted.internet.defer import Deferred
 from isoproxy.kube.api import ListResult, Patch, PatchKind, WatchEvent
 from isoproxy.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
 from isoproxy.kube.resources import PODS, Json, Resource
-from isoproxy.local.runtime.launch import BINDINGS
 
 
 class FakeWatch:
@@ -92,7 +91,7 @@ class FakeApi:
         if error is not None:
             raise error
         if verb not in ("get", "list"):
-            self.calls.append((verb, resource.plural, name))
+            self.calls.append((verb, resource.path("default" if resource.namespaced else None), name))
 
     async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Json:
         self._enter("get", resource, name)
@@ -117,7 +116,7 @@ class FakeApi:
     ) -> Json:
         name = body["metadata"]["name"]
         self._enter("create", resource, name)
-        if resource == BINDINGS:
+        if resource.kind == "Binding":
             if ("pods", name) not in self.objects:
                 raise NotFound(404)
             pod = copy.deepcopy(self.pod(name))

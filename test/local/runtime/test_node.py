@@ -85,8 +85,12 @@ async def test_three_writes_bring_a_pod_up_and_away(api: FakeApi, agent: NodeAge
     await eventually(lambda: ready(api, "web"))
     api.delete_pod("web")
     await eventually(lambda: ("pods", "web") not in api.objects)
-    writes = [call for call in api.calls if call[1] != "nodes"]
-    assert writes == [("create", "bindings", "web"), ("patch", "pods", "web"), ("delete", "pods", "web")]
+    pods = "/api/v1/namespaces/default/pods"
+    assert [call for call in api.calls if "node" not in call[1]] == [
+        ("create", f"{pods}/web/binding", "web"),
+        ("patch", pods, "web"),
+        ("delete", pods, "web"),
+    ]
 
 
 @pytest_twisted.ensureDeferred
