@@ -94,11 +94,13 @@ async def test_a_fin_waits_for_all_bytes_before_it(side: Side) -> None:
         assert (await relayed.result()).ending is Ending.BOTH_CLOSED
 
 
+@pytest.mark.parametrize("size", [0, 300_000], ids=["of an idle session", "after a transfer"])
 @BOTH_SIDES
 @pytest_twisted.ensureDeferred
-async def test_a_reset_on_one_side_resets_the_other(side: Side) -> None:
+async def test_a_reset_on_one_side_resets_the_other(side: Side, size: int) -> None:
     async with running() as relayed:
         breaking, other = far_ends(relayed, side)
+        await together(thread(breaking.sendall, bytes(size)), thread(read_exactly, other, size))
         reset(breaking)
         await is_reset(other)
         result = await relayed.result()
