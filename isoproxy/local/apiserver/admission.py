@@ -10,6 +10,7 @@ from isoproxy.local.apiserver.schema.defaults import fill
 from isoproxy.local.apiserver.schema.prune import prune
 from isoproxy.local.apiserver.schema.rules import check_rules
 from isoproxy.local.apiserver.schema.validate import validate
+from isoproxy.local.apiserver.store import encode
 
 Json = dict[str, Any]
 
@@ -31,7 +32,7 @@ def decode(kind: Kind, body: Any, options: WriteOptions, warnings: list[str], *,
     if unknown and options.validation != "Ignore":
         found = [f'unknown field "{path}"' for path in unknown]
         if options.validation == "Strict" and patched:
-            raise invalid("", "", "", [FieldError("Invalid value", "patch", _strict(found), obj)])
+            raise invalid("", "", "", [FieldError("Invalid value", "patch", _strict(found), encode(obj).decode())])
         if options.validation == "Strict":
             raise cannot_be_handled(kind, _strict(found))
         warnings += found

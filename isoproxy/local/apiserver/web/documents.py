@@ -14,6 +14,8 @@ Segments = tuple[str, ...]
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 OPENAPI_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+# What is asked for is no media type by the rules, and old kubectls refuse an answer that repeats it.
+OPENAPI_PROTOBUF_ANSWER = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _PATHS = ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
 _HEALTH = ("healthz", "livez", "readyz")
 
@@ -77,10 +79,10 @@ class Documents:
         wanted = negotiation.accepted(accept)
         if any(item.media == OPENAPI_PROTOBUF for item in wanted):
             key = ("protobuf", ("openapi", "v2"))
-            self._once("json", ("openapi", "v2"), lambda _: openapi.version_2(self._registry))
+            self._once("json", ("openapi", "v2"), lambda _: openapi.version_2(self._registry))  # clears what is old
             if key not in self._made:
                 self._made[key] = protobuf.document(openapi.version_2(self._registry))
-            return Answer(200, self._made[key], OPENAPI_PROTOBUF)
+            return Answer(200, self._made[key], OPENAPI_PROTOBUF_ANSWER)
         if not any(item.admits(negotiation.JSON) for item in wanted):
             raise negotiation.not_acceptable(negotiation.JSON, OPENAPI_PROTOBUF)
         return Answer(200, self._once("json", ("openapi", "v2"), lambda _: openapi.version_2(self._registry)))

@@ -9,6 +9,7 @@ import yaml
 
 from isoproxy.local.apiserver import core
 from isoproxy.local.apiserver.errors import StatusError, bad_request
+from isoproxy.local.apiserver.web import protobodies
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -93,9 +94,11 @@ def media_type(content_type: str) -> str:
 def read_body(body: bytes, content_type: str, *, patch: bool, strict: bool, depth: int) -> Any:
     """The value that a body holds. 400 for what cannot be parsed, 415 for a type that is not taken.
 
-    A body needs a type: what a web page can send without asking first has none, or one that is not taken here.
+    No type at all means JSON, as old kubectls have it.
     """
-    media = media_type(content_type)
+    media = media_type(content_type) or ("" if patch else JSON)
+    if media == protobodies.MEDIA and not patch:
+        return protobodies.read(body)
     if media not in (PATCHES if patch else (JSON, YAML)):
         possible = sorted(PATCHES) if patch else [JSON, YAML]
         message = "the body of the request was in an unknown format - accepted media types include: " + ", ".join(
