@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
+from twisted.internet.task import Clock
+from zope.interface import directlyProvides, providedBy
 
 from isoproxy.kube.client import KubeClient
 from isoproxy.kube.config import Connection, TokenSource
-from isoproxy.kube.limits import Limits
 from isoproxy.kube.retry import RetryPolicy
 from test.kube.server import BOUND, ScriptedServer
 
@@ -24,19 +25,32 @@ def server() -> Iterator[ScriptedServer]:
     pytest_twisted.blockon(server.stop())
 
 
+class HandTurned:
+    """The reactor, but for its time, which is the clock's: I/O is real, and no deadline passes before the test says."""
+
+    def __init__(self, clock: Clock) -> None:
+        directlyProvides(self, providedBy(reactor))
+        self.callLater = clock.callLater
+        self.seconds = clock.seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(reactor, name)
+
+
 @pytest.fixture
 def make_client() -> Iterator[MakeClient]:
-    """Make clients of a URL or a Connection that retry quickly; they are closed after the test."""
+    """Make clients of a URL or a Connection that retry quickly, or on a clock; they are closed after the test."""
     made: list[KubeClient] = []
 
     def make(
-        where: str | Connection, *, token_source: TokenSource | None = None, limits: Limits | None = None, **more: Any
+        where: str | Connection, *, token_source: TokenSource | None = None, clock: Clock | None = None, **more: Any
     ) -> KubeClient:
         connection = Connection.plain(where) if isinstance(where, str) else where
         if token_source is not None:
             connection = replace(connection, token_source=token_source)
         more.setdefault("policy", QUICK)
-        client = KubeClient(reactor, connection, limits=limits, jitter=lambda: 0.5, **more)
+        ours: Any = reactor if clock is None else HandTurned(clock)
+        client = KubeClient(ours, connection, jitter=lambda: 0.5, **more)
         made.append(client)
         return client
 

@@ -50,7 +50,7 @@ async def test_what_is_no_http_leaves_the_outcome_unknown(make_client: MakeClien
     raw = RawServer(said)
     try:
         with pytest.raises(UnknownOutcome):
-            await write(make_client(raw.url, limits=Limits(request=2)), "patch")
+            await write(make_client(raw.url), "patch")
     finally:
         await raw.stop()
 

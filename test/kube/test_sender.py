@@ -7,7 +7,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 
 from isoproxy.kube.client import KubeClient
 from isoproxy.kube.errors import (
@@ -98,11 +98,19 @@ async def test_a_write_the_server_put_off_is_sent_again(
 
 
 @ensureDeferred
-async def test_retry_after_is_waited_for(server: ScriptedServer, client: KubeClient) -> None:
-    server.then(refuse(429, Retry_After="1"), reply(200, POD))
-    began = reactor.seconds()
-    await write(client, "patch")
-    assert reactor.seconds() - began >= 1
+async def test_retry_after_is_waited_for(server: ScriptedServer, make_client: MakeClient) -> None:
+    clock = Clock()
+    client = make_client(server.url, clock=clock, policy=RetryPolicy())
+    server.then(refuse(429, Retry_After="7"), reply(200, POD))
+    request = started(write(client, "patch"))
+    await until(lambda: clock.getDelayedCalls() and server.seen)
+    await until(lambda: min(call.getTime() for call in clock.getDelayedCalls()) < 30)
+    clock.advance(7)  # and some jitter comes on top
+    await deferLater(reactor, 0.01)
+    assert len(server.seen) == 1
+    clock.advance(0.1)
+    await request
+    assert len(server.seen) == 2
 
 
 @ensureDeferred
@@ -128,10 +136,15 @@ async def test_a_write_nobody_listened_to_was_not_sent(server: ScriptedServer, c
 async def test_a_write_without_a_reply_in_time_has_an_unknown_outcome(
     server: ScriptedServer, make_client: MakeClient, verb: str
 ) -> None:
-    client = make_client(server.url, limits=Limits(request=0.1))
+    clock = Clock()
     server.then(hang)
+    request = started(write(make_client(server.url, clock=clock, policy=RetryPolicy()), verb))
+    await until(lambda: server.seen)
+    clock.advance(29)
+    assert not request.called
+    clock.advance(1)
     with pytest.raises(UnknownOutcome) as raised:
-        await write(client, verb)
+        await request
     assert raised.value.may_have_happened
     await until(lambda: server.connections == 0)
 
@@ -141,11 +154,33 @@ async def test_the_deadline_covers_the_body(server: ScriptedServer, make_client:
     def stall(request: Any) -> None:
         request.write(b'{"kind":')
 
-    client = make_client(server.url, limits=Limits(request=0.1))
+    clock = Clock()
     server.then(stall)
+    request = started(write(make_client(server.url, clock=clock, policy=RetryPolicy()), "patch"))
+    await until(lambda: server.seen)
+    await deferLater(reactor, 0.01)  # the head and some of the body are there
+    clock.advance(30)
     with pytest.raises(UnknownOutcome):
-        await write(client, "patch")
+        await request
     await until(lambda: server.connections == 0)
+
+
+@ensureDeferred
+async def test_a_read_without_replies_ends_when_its_time_is_up(server: ScriptedServer, make_client: MakeClient) -> None:
+    clock = Clock()
+    client = make_client(server.url, clock=clock, policy=RetryPolicy(total=50))
+    server.then(hang, hang, hang)
+    request = started(read(client))
+    await until(lambda: len(server.seen) == 1)
+    clock.advance(30)
+    clock.advance(0.1)
+    await until(lambda: len(server.seen) == 2)
+    clock.advance(19)
+    assert not request.called
+    clock.advance(1)
+    with pytest.raises(UnknownOutcome):
+        await request
+    assert len(server.seen) == 2
 
 
 @ensureDeferred

@@ -4,7 +4,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 
 from isoproxy.kube.api import Watch, WatchEvent
 from isoproxy.kube.client import KubeClient
@@ -15,6 +15,7 @@ from isoproxy.kube.errors import (
     NotSent,
     TooManyRequests,
     Unauthorized,
+    UnknownOutcome,
     WatchBroken,
     WatchEnded,
     WatchExpired,
@@ -162,25 +163,33 @@ async def test_events_of_unknown_types_are_skipped(server: ScriptedServer, clien
 
 @ensureDeferred
 async def test_a_half_open_watch_is_found_out(server: ScriptedServer, make_client: MakeClient) -> None:
-    client = make_client(server.url, limits=Limits(silence=0.2))
+    clock = Clock()
     stream = Stream()
     server.then(stream)
-    watch = client.watch(ISOLATION_PODS, resource_version="5")
+    watch = make_client(server.url, clock=clock).watch(ISOLATION_PODS, resource_version="5")
     first = started(watch.next())
     await until(lambda: stream.request)
     stream.send(event("ADDED", "6"))
     assert (await first).object == pod("6")
+    second = started(watch.next())
+    clock.advance(99)
+    assert not second.called
+    clock.advance(1)
     with pytest.raises(WatchBroken):
-        await watch.next()
+        await second
     await until(lambda: stream.gone)
 
 
 @ensureDeferred
 async def test_a_watch_that_gets_no_headers_is_given_up(server: ScriptedServer, make_client: MakeClient) -> None:
+    clock = Clock()
     server.then(hang)
-    watch = make_client(server.url, limits=Limits(request=0.1)).watch(ISOLATION_PODS, resource_version="5")
-    with pytest.raises(KubeError):
-        await watch.next()
+    watch = make_client(server.url, clock=clock).watch(ISOLATION_PODS, resource_version="5")
+    first = started(watch.next())
+    await until(lambda: server.seen)
+    clock.advance(30)
+    with pytest.raises(UnknownOutcome):
+        await first
     await until(lambda: server.connections == 0)
 
 
@@ -220,7 +229,7 @@ async def test_an_oversize_event_ends_the_watch(server: ScriptedServer, make_cli
 async def test_a_watch_that_is_not_read_from_holds_the_server_up(
     server: ScriptedServer, make_client: MakeClient
 ) -> None:
-    client = make_client(server.url, limits=Limits(queue=10_000, silence=0.2))
+    client = make_client(server.url, limits=Limits(queue=10_000))
     stream = Stream()
     server.then(stream)
     watch = client.watch(ISOLATION_PODS, resource_version="5")
@@ -233,7 +242,7 @@ async def test_a_watch_that_is_not_read_from_holds_the_server_up(
         stream.send(filler)
     stream.send(event("ADDED", "last"))
     transport = stream.request.transport
-    await deferLater(reactor, 0.3)  # longer than the silence allowed: it is we who are silent
+    await deferLater(reactor, 0.2)
     assert transport.dataBuffer or transport._tempDataBuffer
     count = 0
     while (await watch.next()).object != pod("last"):
