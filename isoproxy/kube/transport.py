@@ -127,9 +127,9 @@ class ApiEndpoint:
 
         return connecting.addBoth(done)
 
-    async def _connect(self, http: IProtocolFactory) -> IProtocol:
+    async def _connect(self, http: Any) -> IProtocol:
         factory: Any = WrappingFactory(http)
-        factory.noisy = False
+        factory.noisy = http.noisy = False  # else each connection is two lines in the log
         factory.protocol = partial(Channel, endpoint=self)
         if self._tls is not None:
             factory = TLSMemoryBIOFactory(self._tls, True, factory, clock=self._reactor)

@@ -13,6 +13,7 @@ from isoproxy.kube.api import KubeApi
 from isoproxy.listening import listen_now
 from isoproxy.local.apiserver.server import ApiServer
 from isoproxy.local.documents import Document, UnreadableManifest, read, split
+from isoproxy.local.guide import Guide
 from isoproxy.local.loading import install_definitions, load
 from isoproxy.local.runtime.addresses import AddressPool
 from isoproxy.local.runtime.node import NodeAgent
@@ -43,13 +44,16 @@ class Machine:
         self._server = ApiServer(reactor, logs=self._runtime.logs)
         self._port: IListeningPort | None = None
         self._agent: NodeAgent | None = None
+        self._guide: Guide | None = None
+        self._url = ""
 
     def listen(self) -> str:
         """Begin to serve the API; returns its URL, and raises SystemExit where that is not to be had."""
         self._port = listen_now(self._reactor, self._settings.listen, self._server.site(), "--api-listen")
         address: Any = self._port.getHost()
         host = "127.0.0.1" if address.host in ("0.0.0.0", "") else address.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{address.port}"
+        self._url = f"http://{f'[{host}]' if ':' in host else host}:{address.port}"
+        return self._url
 
     async def start(self, api: KubeApi) -> None:
         """Make the node and the objects; what is refused is told, and the rest goes on."""
@@ -59,9 +63,13 @@ class Machine:
         for problem in [*self._problems, *await load(api, self._documents)]:
             log.error("{problem}", problem=problem)
         log.info("NetworkPolicies are written but not enforced here: pods are local processes, free to connect")
+        self._guide = Guide(api=api, clock=self._reactor)
+        self._guide.start(self._url)
 
     async def stop(self) -> None:
         """End every pod, and then the API server."""
+        if self._guide is not None:
+            await self._guide.stop()
         if self._agent is not None:
             await self._agent.stop()
         self._server.stop()
