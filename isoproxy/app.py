@@ -2,7 +2,7 @@
 
 import random
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import txaio
 from twisted.application.service import Service
@@ -14,7 +14,6 @@ from twisted.python.failure import Failure
 from isoproxy.kube.client import KubeClient
 from isoproxy.kube.config import Connection
 from isoproxy.listening import listen_now
-from isoproxy.local.machine import Machine
 from isoproxy.observe.accesslog import AccessLog
 from isoproxy.observe.health import Health
 from isoproxy.observe.metrics import Metrics
@@ -25,6 +24,9 @@ from isoproxy.proxy.host import ProxyHost
 from isoproxy.proxy.service import LINGER_SECONDS, SHARE_SECONDS
 from isoproxy.settings import Role, Settings
 from isoproxy.timesource import TimeSource
+
+if TYPE_CHECKING:
+    from isoproxy.local.machine import Machine
 
 log = txaio.make_logger()
 
@@ -57,6 +59,9 @@ class Application(Service):
             self._web = listen_now(self._reactor, settings.metrics_listen, factory, "--metrics-listen")
         connection = settings.connection
         if settings.local is not None:
+            # Only then: the schemas of the API server cost half a second and 50 MiB that a proxy has no use for.
+            from isoproxy.local.machine import Machine
+
             self._machine = Machine(self._reactor, settings.local)
             connection = Connection.plain(self._machine.listen())
         assert connection is not None
