@@ -181,6 +181,8 @@ class KubeClient:
                 item.setdefault("apiVersion", resource.api_version)  # built-in kinds leave both out of lists
                 item.setdefault("kind", resource.kind)
                 items.append(item)
+            if not version:
+                raise BadReply("a list without a resourceVersion")
             if not metadata.get("continue"):
                 return ListResult(items, version)
             parameters["continue"] = metadata["continue"]

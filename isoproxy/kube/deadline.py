@@ -49,6 +49,6 @@ def with_deadline(clock: IReactorTime, seconds: float, work: Deferred[T]) -> Def
 
 def _too_late(error: BaseException, seconds: float) -> BaseException:
     if type(error) is CancelledError:
-        return NotSent(f"its turn did not come in {seconds:g} s")
+        return NotSent(f"nothing could be sent in {seconds:g} s")
     error.add_note(f"given up after {seconds:g} s")
     return error

@@ -24,6 +24,7 @@ R = TypeVar("R")
 
 SHORT_WATCH = 1.0  # seconds; a watch that ends sooner and brought nothing counts as a failure
 LONGEST_PAUSE = 30.0  # seconds
+MAX_DESCRIPTION = 500  # characters of an error that are logged
 
 
 class Reflector(Generic[T]):
@@ -230,4 +231,4 @@ def _leaves_cursor(error: Exception) -> bool:
 
 
 def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"{type(error).__name__}: {error}"[:MAX_DESCRIPTION]

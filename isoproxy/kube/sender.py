@@ -150,7 +150,7 @@ def _error(response: IResponse, body: bytes) -> ApiError:
 
 
 def _outcome(error: KubeError) -> str:
-    """A word for a metric's label, of a small closed set."""
+    """The status, or a word in its place: few enough for the label of a metric."""
     if isinstance(error, ApiError):
         return str(error.status)
     return "not_sent" if isinstance(error, NotSent) else "unknown"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoproxy.kube.api import EventType, WatchEvent
@@ -234,6 +234,7 @@ def state_after(history: list[tuple[EventType, Json]]) -> dict[str, Json]:
     return state
 
 
+@settings(deadline=None)
 @given(history=histories(), data=st.data())
 def test_whatever_is_listed_repeated_or_lost_it_ends_with_the_truth(
     history: list[tuple[EventType, Json]], data: Any

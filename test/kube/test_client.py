@@ -122,6 +122,13 @@ async def test_a_list_is_put_together_from_its_pages(server: ScriptedServer, mak
 
 
 @ensureDeferred
+async def test_a_list_without_a_cursor_is_none(server: ScriptedServer, client: KubeClient) -> None:
+    server.then(reply(200, {"items": []}))
+    with pytest.raises(BadReply):
+        await client.list(PODS)
+
+
+@ensureDeferred
 async def test_an_empty_list_has_a_cursor_too(server: ScriptedServer, client: KubeClient) -> None:
     server.then(reply(200, {"metadata": {"resourceVersion": "9"}, "items": None}))
     result = await client.list(PODS)

@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoproxy.kube.errors import (
@@ -106,6 +106,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(status=st.integers(300, 599), body=st.binary() | JSON.map(lambda x: json.dumps(x).encode()), header=st.text())
 def test_no_body_and_no_header_makes_it_fail(status: int, body: bytes, header: str) -> None:
     error = error_from_status(status, body, {"retry-after": header})
@@ -113,6 +114,7 @@ def test_no_body_and_no_header_makes_it_fail(status: int, body: bytes, header: s
     assert str(error)
 
 
+@settings(deadline=None)
 @given(answer=st.dictionaries(st.sampled_from(["reason", "message", "details", "code"]), JSON))
 def test_no_error_event_makes_it_fail(answer: dict[str, Any]) -> None:
     assert isinstance(error_from_object(answer), ApiError)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Protocol
@@ -86,6 +86,7 @@ def test_a_reader_that_stops_is_not_taken_for_a_dead_server() -> None:
     assert reading.transport.disconnecting
 
 
+@settings(deadline=None)
 @given(lines=st.lists(st.binary(max_size=40).filter(lambda line: b"\n" not in line)), data=st.data())
 def test_the_lines_are_the_same_however_the_bytes_come(lines: list[bytes], data: st.DataObject) -> None:
     reading = Reading()

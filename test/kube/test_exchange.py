@@ -12,7 +12,7 @@ from isoproxy.kube.errors import (
 )
 from isoproxy.kube.limits import Limits
 from test.kube.conftest import MakeClient
-from test.kube.requests import read, write
+from test.kube.requests import POD, read, write
 from test.kube.server import (
     RawServer,
     ScriptedServer,
@@ -82,3 +82,11 @@ async def test_a_reply_past_its_bound_drops_the_connection(
     with pytest.raises(BadReply):
         await read(client)
     await until(lambda: server.connections == 0)
+
+
+@ensureDeferred
+async def test_cookies_are_not_kept(server: ScriptedServer, client: KubeClient) -> None:
+    server.then(reply(200, POD, Set_Cookie="a=b; Path=/"), reply(200, POD))
+    await read(client)
+    await read(client)
+    assert "cookie" not in server.seen[1].headers

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoproxy.kube.errors import (
@@ -60,6 +60,7 @@ def test_what_is_tried_again(error: KubeError, for_reads: bool, for_writes: bool
     assert (delay(error, read=False) is not None) is for_writes
 
 
+@settings(deadline=None)
 @given(
     error=st.one_of(
         st.builds(
@@ -88,6 +89,7 @@ def test_the_server_is_given_the_time_it_asks_for_and_no_more_than_we_have() -> 
     assert delay(TooManyRequests(429, retry_after=16), read=False) is None
 
 
+@settings(deadline=None)
 @given(failures=st.integers(0, 10_000), drawn=st.floats(0, 1, exclude_max=True))
 def test_delays_grow_to_a_ceiling_and_are_drawn_whole(failures: int, drawn: float) -> None:
     bound = full_jitter(failures, lambda: 1.0, initial=0.1, ceiling=30)
