@@ -6,11 +6,12 @@ to be relied on.
 
 from typing import Any
 
+from isoproxy.local.apiserver.deletes import Deleter
 from isoproxy.local.apiserver.garbage import Ownership, Place
 from isoproxy.local.apiserver.kinds.builtin import CRDS
 from isoproxy.local.apiserver.kinds.crds import CLEANUP
 from isoproxy.local.apiserver.kinds.kind import Kind
-from isoproxy.local.apiserver.options import WRITE, DeleteOptions
+from isoproxy.local.apiserver.options import DeleteOptions
 from isoproxy.local.apiserver.store import Key, Store, Stored
 from isoproxy.local.apiserver.writes import Writer
 
@@ -23,10 +24,13 @@ ORPHAN = "orphan"
 class Collector:
     """Acts on what the books of ownership say. `kinds` finds the stored kind of a bucket."""
 
-    def __init__(self, store: Store, ownership: Ownership, writer: Writer, kinds: dict[str, Kind]) -> None:
+    def __init__(
+        self, store: Store, ownership: Ownership, writer: Writer, deleter: Deleter, kinds: dict[str, Kind]
+    ) -> None:
         self._store = store
         self._ownership = ownership
         self._writer = writer
+        self._deleter = deleter
         self._kinds = kinds
 
     def look_at(self, place: Place) -> None:
@@ -101,7 +105,7 @@ class Collector:
                 if kind is not None and "deletionTimestamp" not in stored.object["metadata"]:
                     self._delete(kind, key, stored.object["metadata"], "Background")
         if empty:
-            self._writer.vanish(self._store.bucket(place.bucket), place.key)
+            self._writer.vanish(self._kinds[place.bucket], place.key)
         else:
             self._look_again(place)
 
@@ -122,13 +126,10 @@ class Collector:
 
     def _delete(self, kind: Kind, key: Key, found: Json, propagation: str) -> None:
         options = DeleteOptions(uid=found["uid"], propagation=propagation)
-        self._writer.delete(kind, key.namespace, key.name, options)
+        self._deleter.delete(kind, key.namespace, key.name, options)
 
     def _set(self, kind: Kind, key: Key, fields: Json) -> None:
         """Write a few metadata fields; empty lists go."""
-
-        def change(obj: Json) -> Json:
-            metadata = {name: value for name, value in obj["metadata"].items() if name not in fields}
-            return obj | {"metadata": metadata | {name: value for name, value in fields.items() if value}}
-
-        self._writer.update(kind, key.namespace, key.name, change, WRITE, patch=True)
+        obj = self._store.bucket(kind.bucket).objects[key].object
+        kept = {name: value for name, value in obj["metadata"].items() if name not in fields}
+        self._writer.put(kind, key, obj | {"metadata": kept | {name: value for name, value in fields.items() if value}})

@@ -7,17 +7,17 @@ changed afterwards. Every refusal is a `StatusError`.
 from collections.abc import Callable
 from typing import Any
 
-from isoproxy.local.apiserver import metadata, scale
+from isoproxy.local.apiserver import changes, metadata, scale
 from isoproxy.local.apiserver.collector import Collector
-from isoproxy.local.apiserver.errors import StatusError, bad_request, conflict, no_such_path, too_many
+from isoproxy.local.apiserver.deletes import Deleter
+from isoproxy.local.apiserver.errors import bad_request, no_such_path, too_many
 from isoproxy.local.apiserver.garbage import Ownership
-from isoproxy.local.apiserver.kinds import builtin
+from isoproxy.local.apiserver.kinds import builtin, pods
 from isoproxy.local.apiserver.kinds.crds import CrdBehaviour, kinds_of
-from isoproxy.local.apiserver.kinds.kind import Kind
+from isoproxy.local.apiserver.kinds.kind import Kind, dig
 from isoproxy.local.apiserver.kinds.registry import Registry
 from isoproxy.local.apiserver.limits import Limits
 from isoproxy.local.apiserver.options import LIST, WRITE, DeleteOptions, ListOptions, WriteOptions
-from isoproxy.local.apiserver.patches import apply, jsonpatches, merge, strategic
 from isoproxy.local.apiserver.reads import Page, parse_version, read_list, refuse_future, selection
 from isoproxy.local.apiserver.schema.defaults import fill
 from isoproxy.local.apiserver.schema.prune import prune
@@ -28,10 +28,6 @@ from isoproxy.local.apiserver.writes import Writer, Written
 
 Json = dict[str, Any]
 
-MERGE = "application/merge-patch+json"
-JSON = "application/json-patch+json"
-STRATEGIC = "application/strategic-merge-patch+json"
-APPLY = "application/apply-patch+yaml"
 INITIAL_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
@@ -43,19 +39,21 @@ class Core:
         self.limits = limits or Limits()
         self.sources = sources
         self.registry = Registry()
-        self.store = Store(
-            first_version=first_version, history=self.limits.history, object_bytes=self.limits.object_bytes
-        )
+        self.store = Store(first_version=first_version, limits=self.limits)
         self._ownership = Ownership()
         self._writer = Writer(self.store, self._ownership, sources, self.limits)
         self._stored_kinds: dict[str, Kind] = {}
-        self._collector = Collector(self.store, self._ownership, self._writer, self._stored_kinds)
+        self._deleter = Deleter(self._writer, sources)
+        self._collector = Collector(self.store, self._ownership, self._writer, self._deleter, self._stored_kinds)
         for kind in builtin.kinds():
             self._serve(kind)
         for name in INITIAL_NAMESPACES:
             self.create(self._stored_kinds["namespaces"], "", {"metadata": {"name": name}})
 
     def _serve(self, kind: Kind) -> None:
+        found = self.registry.find(kind.group, kind.version, kind.plural)
+        if found is not None and not found.custom:
+            return  # what is built in stays
         self.registry.add(kind)
         if kind.outward is None:
             self._stored_kinds[kind.bucket] = kind
@@ -106,7 +104,7 @@ class Core:
         self, kind: Kind, namespace: str, name: str, body: Any, options: WriteOptions = WRITE, *, subresource: str = ""
     ) -> Written:
         """PUT: the body is the whole new object, or the whole new status."""
-        stated = (body.get("metadata") or {}).get("name") if type(body) is dict else None
+        stated = dig(body, ("metadata", "name"))
         if stated != name:
             raise bad_request(f"the name of the object ({stated}) does not match the name on the URL ({name})")
         return self._update(kind, namespace, name, lambda _: body, options, subresource)
@@ -118,14 +116,15 @@ class Core:
         name: str,
         patch: Any,
         *,
-        content_type: str = MERGE,
+        content_type: str = changes.MERGE,
         subresource: str = "",
         options: WriteOptions = WRITE,
     ) -> Written:
         """PATCH, of the kind that its content type says: merge, JSON, strategic merge, or server-side apply."""
-        if content_type == APPLY:
-            return self._noted(kind, self._apply(kind, namespace, name, patch, subresource, options))
-        change = self._change(kind, patch, content_type)
+        if content_type == changes.APPLY:
+            written = changes.apply_configuration(self._writer, kind, Key(namespace, name), patch, subresource, options)
+            return self._noted(kind, written)
+        change = changes.from_patch(kind, patch, content_type, self.limits)
         return self._update(kind, namespace, name, change, options, subresource, patch=True)
 
     def _update(
@@ -155,78 +154,11 @@ class Core:
 
         return self._noted(kind, self._writer.update(kind, namespace, name, through_scale, options, patch=True))
 
-    def _change(self, kind: Kind, patch: Any, content_type: str) -> Callable[[Json], Any]:
-        if content_type == JSON:
-            return lambda obj: jsonpatches.apply(obj, patch, max_copied=self.limits.object_bytes)
-        if type(patch) is not dict:
-            raise bad_request("a merge patch must be an object")
-        if content_type == MERGE:
-            return lambda obj: merge.merge(obj, patch)
-        if content_type == STRATEGIC and not kind.custom:
-            return lambda obj: strategic.merge(kind.schema, obj, patch)
-        accepted = [JSON, MERGE, APPLY] if kind.custom else [JSON, MERGE, STRATEGIC, APPLY]
-        message = (
-            f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
-        )
-        raise StatusError(415, "UnsupportedMediaType", message)
-
-    def _apply(
-        self, kind: Kind, namespace: str, name: str, config: Any, subresource: str, options: WriteOptions
-    ) -> Written:
-        if type(config) is not dict:
-            raise bad_request("an apply configuration must be an object")
-        if not options.field_manager:
-            raise bad_request(
-                "PatchOptions.meta.k8s.io is invalid: fieldManager: Required value: is required for apply patch"
-            )
-        stated = config.get("metadata") or {}
-        if stated.get("managedFields"):
-            raise bad_request("metadata.managedFields must be nil")
-        if stated.get("name", name) != name:
-            raise bad_request(f"the name of the object ({stated['name']}) does not match the name on the URL ({name})")
-        applier = self._writer.manager(kind, options, "Apply", subresource)
-        ignored = _not_applied(kind, subresource)
-        exists = Key(namespace, name) in self.store.bucket(kind.bucket).objects
-        config = config | {"metadata": stated | {"name": name}}
-        if exists or subresource:
-            return self._writer.update(
-                kind,
-                namespace,
-                name,
-                lambda obj: apply.apply(kind.schema, obj, config, applier, force=options.force, ignored=ignored),
-                options,
-                subresource=subresource,
-                patch=True,
-                applied=True,
-            )
-        if stated.get("uid"):
-            raise conflict(
-                kind.resource,
-                name,
-                f"uid mismatch: the provided object specified uid {stated['uid']}, and no object was found",
-            )
-        managed = apply.create(kind.schema, config, applier, ignored)
-        return self._writer.create(kind, namespace, config, options, managed)
-
     def bind(self, kind: Kind, namespace: str, name: str, node: Any) -> None:
         """Assign a pod to a node, once: 409 when it already has one."""
-        if type(node) is not str or not node:
-            raise bad_request("target.name of a Binding must name a node")
-
-        def change(obj: Json) -> Json:
-            bound = obj["spec"].get("nodeName")
-            if bound:
-                raise conflict("pods/binding", name, f'pod {name} is already assigned to node "{bound}"')
-            return obj | {"spec": obj["spec"] | {"nodeName": node}}
-
-        stored = self._writer.current(kind, namespace, name)
-        bound = change(stored.object)
-        now = metadata.timestamp(self.sources.now())
-        scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
-        others = [item for item in bound["status"].get("conditions") or () if item["type"] != "PodScheduled"]
-        bound["status"] = bound["status"] | {"conditions": [*others, scheduled]}
-        bound["metadata"] = dict(bound["metadata"])
-        self.store.put(self.store.bucket(kind.bucket), Key(namespace, name), bound)
+        pod = self._writer.current(kind, namespace, name).object
+        bound = pods.bound(pod, node, metadata.timestamp(self.sources.now()))
+        self._writer.put(kind, Key(namespace, name), bound)
 
     # Deleting
 
@@ -234,7 +166,7 @@ class Core:
         self, kind: Kind, namespace: str, name: str, options: DeleteOptions | None = None
     ) -> tuple[Stored, bool]:
         """Returns the last version of the object, and whether it is gone (else it is only marked)."""
-        stored, gone = self._writer.delete(kind, namespace, name, options or DeleteOptions())
+        stored, gone = self._deleter.delete(kind, namespace, name, options or DeleteOptions())
         self._resync_crd(kind, name)
         return stored, gone
 
@@ -295,10 +227,3 @@ class Core:
             obj = fill(kind.schema, prune(kind.schema, stored.object, "", []))
             if obj is not stored.object:
                 stored.reread(obj)
-
-
-def _not_applied(kind: Kind, subresource: str) -> frozenset[str]:
-    """The top-level fields that an apply to the object, or to its status, cannot own."""
-    if subresource == "status":
-        return frozenset(kind.schema.properties) - {"status", "apiVersion", "kind"}
-    return frozenset({"status"}) if kind.status else frozenset()

@@ -18,6 +18,12 @@ class Change:
     after: "Stored | None"
     last: "Stored | None" = None
 
+    @property
+    def size(self) -> int:
+        """Bytes that it keeps alive, about."""
+        stored = self.after or self.before
+        return stored.size if stored is not None else 0
+
 
 class History:
     """A bounded run of changes with an unbroken numbering, the oldest going first.
@@ -25,8 +31,10 @@ class History:
     Positions count the changes since the beginning, so they stay valid while old changes go.
     """
 
-    def __init__(self, capacity: int, first_version: int) -> None:
+    def __init__(self, capacity: int, capacity_bytes: int, first_version: int) -> None:
         self._capacity = capacity
+        self._capacity_bytes = capacity_bytes
+        self._bytes = 0
         self._changes: list[Change] = []
         self._versions: list[int] = []
         self._start = 0  # the position of the first change kept
@@ -40,12 +48,16 @@ class History:
     def add(self, change: Change) -> None:
         self._changes.append(change)
         self._versions.append(change.version)
+        self._bytes += change.size
         # A quarter at a time: dropping one by one would move the whole list at each write.
         if len(self._changes) > self._capacity + self._capacity // 4:
             self._drop(len(self._changes) - self._capacity)
+        while self._bytes > self._capacity_bytes and self._changes:
+            self._drop(len(self._changes) // 4 + 1)
 
     def _drop(self, count: int) -> None:
         if count:
+            self._bytes -= sum(change.size for change in self._changes[:count])
             self.floor = self._versions[count - 1]
             del self._changes[:count]
             del self._versions[:count]

@@ -11,7 +11,9 @@ class Limits:
     object_bytes: int = 1_500_000  # of a stored object as JSON
     json_depth: int = 64
     objects: int = 50_000  # of all kinds together
+    store_bytes: int = 1 << 30  # of all objects together
     events: int = 5_000  # the oldest Event goes when another comes
+    history_bytes: int = 64 << 20  # and at most this much of them
     event_seconds: float = 3600.0
     history: int = 4_096  # changes kept for each kind: what a watch can resume from
     watch_seconds: float = 1800.0  # a watch that asks for no time ends after this or up to twice as long

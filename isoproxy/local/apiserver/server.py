@@ -1,7 +1,7 @@
 """The API server as a part of a process: its state, and the resource or site that serves it."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import txaio
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -32,8 +32,9 @@ class ApiServer:
         logs: PodLogs | None = None,
         chance: random.Random | None = None,
         now: Callable[[], float] | None = None,
+        hosts: Container[str] = (),
     ) -> None:
-        """`now` gives seconds since the epoch, by default the clock's; `chance` is where uids and names come from."""
+        """`hosts` are names that clients may call it by, beside addresses and localhost. `now` gives seconds since the epoch, by default the clock's; `chance` is where uids and names come from."""
         self._clock = clock
         self._chance = chance or random.SystemRandom()
         now = now or clock.seconds
@@ -41,7 +42,9 @@ class ApiServer:
         # cursor of the last one is known to be old.
         first = max(1, int(now() * 1000))
         self.core = Core(Sources(now, self._chance), limits, first_version=first)
-        self._resource = ApiResource(self.core, clock, logs=logs, changed=self.changed, jitter=self._chance.random)
+        self._resource = ApiResource(
+            self.core, clock, logs=logs, changed=self.changed, jitter=self._chance.random, hosts=hosts
+        )
         self._collection: IDelayedCall | None = None
 
     def resource(self) -> IResource:

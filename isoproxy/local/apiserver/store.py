@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from isoproxy.local.apiserver.errors import StatusError
 from isoproxy.local.apiserver.history import Change, History
+from isoproxy.local.apiserver.limits import Limits
 
 Json = dict[str, Any]
 View = Callable[[Json], Json]
@@ -35,6 +36,11 @@ class Stored:
             found = encode(self.object if view is None else view(self.object))
             self._encoded[view] = found
         return found
+
+    @property
+    def size(self) -> int:
+        """Bytes, as JSON."""
+        return len(self.encoded())
 
     def reread(self, obj: Json) -> None:
         """Show the same version differently: its schema has changed."""
@@ -83,18 +89,17 @@ class Bucket:
 class Store:
     """All buckets and the one resourceVersion they share."""
 
-    def __init__(self, *, first_version: int, history: int, object_bytes: int) -> None:
-        """`history`: changes kept for each bucket; `object_bytes`: how large an object may be as JSON."""
+    def __init__(self, *, first_version: int, limits: Limits) -> None:
         self.version = first_version
         self._first = first_version
-        self._history = history
-        self._object_bytes = object_bytes
+        self._limits = limits
         self._buckets: dict[str, Bucket] = {}
-        self.count = 0
+        self._count = 0
+        self._bytes = 0
 
     def bucket(self, name: str) -> Bucket:
         if name not in self._buckets:
-            self._buckets[name] = Bucket(name, History(self._history, self._first))
+            self._buckets[name] = Bucket(name, History(self._limits.history, self._limits.history_bytes, self._first))
         return self._buckets[name]
 
     def __iter__(self) -> Iterator[Bucket]:
@@ -104,25 +109,33 @@ class Store:
         """Store `obj` as the newest version of `key` and tell the listeners.
 
         The resourceVersion is written into its metadata, which must not be shared with another object. Raises 413
-        for one that is too large.
+        for one that is too large, 403 when the store is full.
         """
         obj["metadata"]["resourceVersion"] = str(self.version + 1)
         stored = Stored(obj, self.version + 1)
-        size = len(stored.encoded())
-        if size > self._object_bytes:
-            message = f"{obj['kind']} is too large: {size} bytes, the limit is {self._object_bytes}"
-            raise StatusError(413, "RequestEntityTooLarge", message)
-        self.version += 1
         before = bucket.objects.get(key)
-        self.count += before is None
+        self._check_room(stored, before)
+        self.version += 1
+        self._count += before is None
+        self._bytes += stored.size - (before.size if before is not None else 0)
         bucket.objects[key] = stored
         self._record(bucket, Change(self.version, key, before, stored))
         return stored
 
+    def _check_room(self, stored: Stored, before: Stored | None) -> None:
+        limits = self._limits
+        if stored.size > limits.object_bytes:
+            message = f"the object is too large: {stored.size} bytes, the limit is {limits.object_bytes}"
+            raise StatusError(413, "RequestEntityTooLarge", message)
+        if before is None and (self._count >= limits.objects or self._bytes + stored.size > limits.store_bytes):
+            message = f"exceeded quota: the server holds {self._count} objects of {self._bytes} bytes"
+            raise StatusError(403, "Forbidden", message)
+
     def remove(self, bucket: Bucket, key: Key) -> Stored:
         """Remove `key`; the last version, as watches see it go, has the resourceVersion of the removal."""
         before = bucket.objects.pop(key)
-        self.count -= 1
+        self._count -= 1
+        self._bytes -= before.size
         self.version += 1
         last = before.object | {"metadata": before.object["metadata"] | {"resourceVersion": str(self.version)}}
         stored = Stored(last, self.version)

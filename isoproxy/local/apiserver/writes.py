@@ -1,4 +1,4 @@
-"""Create, update and delete: the one path that every write takes. Pure.
+"""Create and update: the one path that every write takes. Pure.
 
 decode -> put back what this write may not touch -> fill in -> validate -> compare -> store. Objects are never changed
 in place; a write takes over the body it is given.
@@ -22,7 +22,7 @@ from isoproxy.local.apiserver.errors import (
 from isoproxy.local.apiserver.garbage import Ownership, Place
 from isoproxy.local.apiserver.kinds.kind import Kind
 from isoproxy.local.apiserver.limits import Limits
-from isoproxy.local.apiserver.options import DeleteOptions, WriteOptions
+from isoproxy.local.apiserver.options import WriteOptions
 from isoproxy.local.apiserver.patches import managers
 from isoproxy.local.apiserver.patches.managers import Entry
 from isoproxy.local.apiserver.sources import Sources
@@ -51,7 +51,8 @@ class Writer:
         self._sources = sources
         self._limits = limits
 
-    # Reading what is to be written over
+    def exists(self, kind: Kind, key: Key) -> bool:
+        return key in self._store.bucket(kind.bucket).objects
 
     def current(self, kind: Kind, namespace: str, name: str) -> Stored:
         """The newest version, 404 if there is none."""
@@ -74,7 +75,8 @@ class Writer:
         obj = self._begin(kind, obj)
         bucket = self._store.bucket(kind.bucket)
         key = self._free_key(kind, bucket, obj, generates)
-        self._check_room(bucket, kind, obj)
+        if bucket.name == "events":
+            self._evict_events(kind, bucket)
         if options.dry_run:
             return Written(Stored(obj, 0), True, tuple(warnings))
         stored = self._store.put(bucket, key, obj)
@@ -151,14 +153,7 @@ class Writer:
                 found["name"] = prefix + self._sources.suffix()
         raise already_exists(kind.resource, found["name"])
 
-    def _check_room(self, bucket: Bucket, kind: Kind, obj: Json) -> None:
-        if bucket.name == "events":
-            self._evict_events(bucket)
-        if self._store.count >= self._limits.objects:
-            why = f"exceeded quota: this server holds no more than {self._limits.objects} objects"
-            raise forbidden(kind.resource, obj["metadata"]["name"], why)
-
-    def _evict_events(self, bucket: Bucket) -> None:
+    def _evict_events(self, kind: Kind, bucket: Bucket) -> None:
         """Events go by age, as a real server's do, and by number."""
         oldest_allowed = self._sources.now() - self._limits.event_seconds
         while bucket.objects:
@@ -166,7 +161,7 @@ class Writer:
             created = metadata.seconds(stored.object["metadata"]["creationTimestamp"]) or 0.0
             if created >= oldest_allowed and len(bucket.objects) < self._limits.events:
                 return
-            self.vanish(bucket, key)
+            self.vanish(kind, key)
 
     # Update
 
@@ -206,7 +201,10 @@ class Writer:
         admission.check(kind, obj, old)
         if obj == old:
             return Written(stored, False, tuple(warnings))
-        return self._replace(kind, Key(old["metadata"].get("namespace", ""), name), stored, obj, options, warnings)
+        obj = obj | {"metadata": dict(obj["metadata"])}
+        if options.dry_run:
+            return Written(Stored(obj, stored.version), False, tuple(warnings))
+        return Written(self.put(kind, Key(namespace, name), obj), False, tuple(warnings))
 
     def _check_guards(self, kind: Kind, new: Json, old: Json, patch: bool) -> None:
         version = new.get("resourceVersion")
@@ -267,66 +265,22 @@ class Writer:
         now = metadata.timestamp(self._sources.now())
         return Entry(options.field_manager or "unknown", operation, subresource, {}, kind.api_version, now)
 
-    def _replace(
-        self, kind: Kind, key: Key, stored: Stored, obj: Json, options: WriteOptions, warnings: list[str]
-    ) -> Written:
-        obj = obj | {"metadata": dict(obj["metadata"])}
-        if options.dry_run:
-            return Written(Stored(obj, stored.version), False, tuple(warnings))
+    def put(self, kind: Kind, key: Key, obj: Json) -> Stored:
+        """Store a new version of an object as it is; a deleted one with nothing left to wait for goes.
+
+        For what the server itself changes: nothing is validated. The metadata must not be shared.
+        """
         bucket = self._store.bucket(kind.bucket)
         if _may_vanish(obj):
-            return Written(self.vanish(bucket, key), False, tuple(warnings))
+            return self.vanish(kind, key)
+        before = bucket.objects[key].object
         written = self._store.put(bucket, key, obj)
-        self._ownership.changed(Place(bucket.name, key), stored.object, obj)
-        return Written(written, False, tuple(warnings))
+        self._ownership.changed(Place(bucket.name, key), before, obj)
+        return written
 
-    # Delete
-
-    def delete(self, kind: Kind, namespace: str, name: str, options: DeleteOptions) -> tuple[Stored, bool]:
-        """Delete an object, at once or, where finalizers or a runtime have a say, by marking it.
-
-        Returns its last version and whether it is gone.
-        """
-        stored = self.current(kind, namespace, name)
-        found = stored.object["metadata"]
-        check_preconditions(kind, found, options)
-        if kind.bucket == "namespaces" and name in ("default", "kube-system", "kube-public"):
-            raise forbidden(kind.resource, name, "this namespace may not be deleted")
-        if options.dry_run:
-            return stored, False
-        obj = stored.object
-        grace = kind.behaviour.grace(obj, options.grace_period_seconds)
-        finalizers = _finalizers(found, options.propagation)
+    def vanish(self, kind: Kind, key: Key) -> Stored:
+        """Remove an object for good; returns it as watches see it go."""
         bucket = self._store.bucket(kind.bucket)
-        key = Key(namespace, name)
-        if not finalizers and not grace and bucket.name != "namespaces":
-            return self.vanish(bucket, key), True
-        marked = self._marked(found, finalizers, grace)
-        if marked == found:
-            return stored, False
-        obj = obj | {"metadata": marked}
-        if bucket.name == "namespaces":
-            obj["status"] = obj["status"] | {"phase": "Terminating"}
-        written = self._store.put(bucket, key, obj)
-        self._ownership.changed(Place(bucket.name, key), stored.object, obj)
-        return written, False
-
-    def _marked(self, found: Json, finalizers: list[str], grace: int) -> Json:
-        """The metadata of an object whose deletion was asked for; a second request may only shorten the wait."""
-        marked = dict(found)
-        if finalizers:
-            marked["finalizers"] = finalizers
-        if "deletionTimestamp" in found:
-            if grace >= found.get("deletionGracePeriodSeconds", 0):
-                return marked
-        elif "generation" in found:
-            marked["generation"] = found["generation"] + 1
-        marked["deletionTimestamp"] = metadata.timestamp(self._sources.now() + grace)
-        marked["deletionGracePeriodSeconds"] = grace
-        return marked
-
-    def vanish(self, bucket: Bucket, key: Key) -> Stored:
-        """Remove an object for good."""
         stored = self._store.remove(bucket, key)
         self._ownership.changed(Place(bucket.name, key), stored.object, None)
         return stored
@@ -334,26 +288,6 @@ class Writer:
 
 def precondition(what: str, wanted: str, found: str) -> str:
     return f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
-
-
-def check_preconditions(kind: Kind, found: Json, options: DeleteOptions) -> None:
-    """409 unless the object is the one that is meant."""
-    if options.uid is not None and options.uid != found["uid"]:
-        raise conflict(kind.resource, found["name"], precondition("UID", options.uid, found["uid"]))
-    wanted = options.resource_version
-    if wanted is not None and wanted != found["resourceVersion"]:
-        why = precondition("ResourceVersion", wanted, found["resourceVersion"])
-        raise conflict(kind.resource, found["name"], why)
-
-
-_PROPAGATION = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
-
-
-def _finalizers(found: Json, propagation: str) -> list[str]:
-    finalizers = list(found.get("finalizers") or ())
-    mine = _PROPAGATION.get(propagation)
-    others = [item for item in finalizers if item not in _PROPAGATION.values()]
-    return [*others, mine] if mine is not None else others if "deletionTimestamp" not in found else finalizers
 
 
 def _may_vanish(obj: Json) -> bool:

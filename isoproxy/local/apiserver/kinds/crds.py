@@ -16,6 +16,8 @@ from isoproxy.local.apiserver.store import encode
 
 Json = dict[str, Any]
 
+_PROTECTED = (".k8s.io", ".kubernetes.io")
+_APPROVAL = "api-approved.kubernetes.io"
 CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 
 
@@ -216,6 +218,9 @@ def _check_names(crd: Json, errors: list[FieldError]) -> None:
     group = spec.get("group", "")
     if not is_subdomain(group) or "." not in group:
         errors.append(FieldError("Invalid value", "spec.group", "should be a domain with at least one dot", group))
+    if group.endswith(_PROTECTED) and _APPROVAL not in (crd["metadata"].get("annotations") or {}):
+        detail = f"protected groups must have approval annotation {_APPROVAL!r}"
+        errors.append(FieldError("Required value", f"metadata.annotations[{_APPROVAL}]", detail))
     for key in ("plural", "kind"):
         if not names.get(key):
             errors.append(FieldError("Required value", f"spec.names.{key}"))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from isoproxy.local.apiserver.errors import FieldError
+from isoproxy.local.apiserver.errors import FieldError, bad_request, conflict
 from isoproxy.local.apiserver.kinds.kind import Behaviour
 
 Json = dict[str, Any]
@@ -62,6 +62,23 @@ class PodBehaviour(Behaviour):
             return 0
         wanted = asked if asked is not None else spec.get("terminationGracePeriodSeconds", 30)
         return 1 if wanted < 0 else int(wanted)
+
+
+def bound(pod: Json, node: Any, now: str) -> Json:
+    """The pod assigned to a node; 409 if it already is."""
+    name = pod["metadata"]["name"]
+    if type(node) is not str or not node:
+        raise bad_request("target.name of a Binding must name a node")
+    if pod["spec"].get("nodeName"):
+        why = f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"'
+        raise conflict("pods/binding", name, why)
+    scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": now}
+    others = [item for item in pod["status"].get("conditions") or () if item["type"] != "PodScheduled"]
+    return pod | {
+        "metadata": dict(pod["metadata"]),
+        "spec": pod["spec"] | {"nodeName": node},
+        "status": pod["status"] | {"conditions": [*others, scheduled]},
+    }
 
 
 def _container(container: Json, path: str) -> list[FieldError]:

@@ -18,8 +18,9 @@ class Registry:
         self.revision += 1
 
     def remove(self, group: str, plural: str) -> None:
-        """Serve no version of it any more."""
-        self._kinds = {key: kind for key, kind in self._kinds.items() if (key[0], key[2]) != (group, plural)}
+        """Serve no version of a custom kind any more."""
+        gone = {key for key, kind in self._kinds.items() if kind.custom and (key[0], key[2]) == (group, plural)}
+        self._kinds = {key: kind for key, kind in self._kinds.items() if key not in gone}
         self.revision += 1
 
     def find(self, group: str, version: str, plural: str) -> Kind | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import jsonpatch
 
+from isoproxy.local.apiserver.depth import check_depth
 from isoproxy.local.apiserver.errors import StatusError, bad_request
 from isoproxy.local.apiserver.store import encode
 
@@ -13,11 +14,11 @@ Json = dict[str, Any]
 MAX_OPERATIONS = 10_000
 
 
-def apply(target: Json, operations: Any, *, max_copied: int) -> Any:
+def apply(target: Json, operations: Any, *, max_copied: int, depth: int) -> Any:
     """A copy of `target` with the operations done, in order.
 
     422 if one does not apply, a failed `test` among them; 413 for too many, or if `copy` would make more than
-    `max_copied` bytes.
+    `max_copied` bytes; 400 if the result is nested deeper than `depth`.
     """
     if type(operations) is not list or any(type(operation) is not dict for operation in operations):
         raise bad_request("a JSON patch must be a list of operations")
@@ -39,4 +40,5 @@ def apply(target: Json, operations: Any, *, max_copied: int) -> Any:
         except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, ValueError) as error:
             message = f"the server rejected our request due to an error in our request: {error}"
             raise StatusError(422, "Invalid", message) from None
+    check_depth(result, depth)
     return result

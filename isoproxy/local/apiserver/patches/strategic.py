@@ -24,7 +24,7 @@ def merge(node: Node | None, current: Any, patch: Json) -> Json:
         raise bad_request(f"Unknown patch type: {directive!r} found in map")
     result = dict(current) if type(current) is dict else {}
     if _RETAIN in patch:
-        kept = patch[_RETAIN] if type(patch[_RETAIN]) is list else []
+        kept = _listed(patch, _RETAIN)
         result = {key: value for key, value in result.items() if key in kept}
     lists = {key.partition("/")[2] for key in patch if key.startswith((_DELETE, _ORDER))}
     for key in [*patch, *sorted(lists - patch.keys())]:
@@ -37,12 +37,19 @@ def merge(node: Node | None, current: Any, patch: Json) -> Json:
         elif type(value) is dict:
             result[key] = merge(child, result.get(key), value)
         elif type(value) is list:
-            directives = patch.get(_DELETE + key) or [], patch.get(_ORDER + key) or []
+            directives = _listed(patch, _DELETE + key), _listed(patch, _ORDER + key)
             if key in patch or key in result:
                 result[key] = _merge_list(child, result.get(key) or [], value, *directives)
         else:
             result[key] = value
     return result
+
+
+def _listed(patch: Json, directive: str) -> list[Any]:
+    found = patch.get(directive) or []
+    if type(found) is not list:
+        raise bad_request(f"{directive} must be a list")
+    return found
 
 
 def _merge_list(

@@ -119,7 +119,7 @@ _nodes: dict[tuple[str, bool], Node] = {}
 def _model(model: str, strict: bool) -> Node:
     if (model, strict) in _nodes:
         return _nodes[model, strict]
-    found = Node(type="object", typed=True, nullable=True, atomic=is_atomic(model))
+    found = Node(type="object", typed=True, atomic=is_atomic(model))
     _nodes[model, strict] = found  # before its fields: the schema of schemas contains itself
     required = []
     for field in fields(model):
@@ -139,7 +139,7 @@ def _model(model: str, strict: bool) -> Node:
 
 def _list(shared: Node, model: str, field: str) -> Node:
     list_type, keys, merge_key = merge_of(model, field)
-    made = Node(type="array", nullable=True, typed=True, items=shared.items, list_type=list_type, list_keys=keys)
+    made = Node(type="array", typed=True, items=shared.items, list_type=list_type, list_keys=keys)
     # A merging set is merged by value.
     made.merge_key = "." if list_type == "set" else merge_key
     made.retain_keys = (model, field) in _RETAIN_KEYS
@@ -151,13 +151,13 @@ def _typed(text: str, field: str, strict: bool) -> Node:
     if inner is not None:
         below = _typed(inner.group(2), field, strict)
         if inner.group(1) == "List":
-            return Node(type="array", nullable=True, typed=True, items=below).finish()
-        return Node(type="object", nullable=True, typed=True, additional=below).finish()
+            return Node(type="array", typed=True, items=below).finish()
+        return Node(type="object", typed=True, additional=below).finish()
     if is_quantity(field, text):
         return Node(type=QUANTITY, typed=True, checks=compile_checks({"format": "quantity"}, "", [])).finish()
     if text in _SCALARS:
         stated = {"format": _FORMATS.get(text, "")}
-        return Node(type=_SCALARS[text], nullable=True, typed=True, checks=compile_checks(stated, "", [])).finish()
+        return Node(type=_SCALARS[text], typed=True, checks=compile_checks(stated, "", [])).finish()
     if text == "object":
         return _free(field)
     return _model(text, strict)
@@ -166,8 +166,8 @@ def _typed(text: str, field: str, strict: bool) -> Node:
 def _free(field: str) -> Node:
     """A field whose JSON type the package leaves open."""
     if field in _INT_OR_STRING:
-        return Node(type=INT_OR_STRING, typed=True, nullable=True).finish()
+        return Node(type=INT_OR_STRING, typed=True).finish()
     if field in _SCHEMAS:  # of a CustomResourceDefinition: a schema, or a boolean
         properties = _model("V1JSONSchemaProps", False).properties
-        return Node(type=ANY, typed=True, nullable=True, properties=properties).finish()
+        return Node(type=ANY, typed=True, properties=properties).finish()
     return Node(type=ANY, nullable=True, preserve=True).finish()

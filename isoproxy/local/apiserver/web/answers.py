@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from isoproxy.local.apiserver import core, scale
+from isoproxy.local.apiserver import changes, scale
 from isoproxy.local.apiserver.core import Core
 from isoproxy.local.apiserver.errors import StatusError, method_not_allowed, no_such_path
 from isoproxy.local.apiserver.kinds.kind import Kind, dig
@@ -96,7 +96,7 @@ class Answers:
         body = self._body(sent, request, patch=verb == "patch")
         content_type = negotiation.media_type(sent.content_type)
         # An apply has to say who it is; other writers are known by their program.
-        agent = "" if content_type == core.APPLY else sent.agent.partition("/")[0][:128]
+        agent = "" if content_type == changes.APPLY else sent.agent.partition("/")[0][:128]
         options = requests.write_options(request.parameters, agent)
         namespace = path.namespace or ""
         more: Json = {"subresource": path.subresource, "options": options}

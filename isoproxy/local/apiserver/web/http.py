@@ -1,6 +1,6 @@
 """The resource that answers every request, and the site around it that bounds them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 from io import BytesIO
 from typing import Any
@@ -40,10 +40,13 @@ class ApiResource(Resource):
         logs: PodLogs | None,
         changed: Callable[[], None],
         jitter: Callable[[], float],
+        hosts: Container[str] = (),
     ) -> None:
+        """`jitter` gives numbers from 0 to 1; `hosts` are the names, beside addresses, that it may be called by."""
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted's
         self._core = core
         self._changed = changed
+        self._hosts = hosts
         self.streams = Streams()
         self._answers = Answers(core)
         self._documents = Documents(core.registry)
@@ -70,7 +73,7 @@ class ApiResource(Resource):
             found = header(name)
             return found[0].decode("latin-1") if found else None
 
-        guard.check(text(b"host"), text(b"origin"), text(b"sec-fetch-site"))
+        guard.check(text(b"host"), text(b"origin"), text(b"sec-fetch-site"), self._hosts)
         if request.content is None or getattr(request, "too_large", False):
             limit = self._core.limits.body_bytes
             raise StatusError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}")
@@ -133,6 +136,8 @@ class _BoundedRequest(server.Request):
 
 class ApiSite(server.Site):
     """Serves the resource over HTTP/1.1, without an access log."""
+
+    noisy = False
 
     def __init__(self, resource: ApiResource, clock: IReactorTime, body_bytes: int) -> None:
         factory = partial(_BoundedRequest, body_bytes=body_bytes)

@@ -7,13 +7,14 @@ from typing import Any, NoReturn
 
 import yaml
 
-from isoproxy.local.apiserver import core
+from isoproxy.local.apiserver import changes
+from isoproxy.local.apiserver.depth import check_depth, too_deep
 from isoproxy.local.apiserver.errors import StatusError, bad_request
 from isoproxy.local.apiserver.web import protobodies
 
 JSON = "application/json"
 YAML = "application/yaml"
-PATCHES = frozenset({core.MERGE, core.JSON, core.STRATEGIC, core.APPLY})
+PATCHES = frozenset({changes.MERGE, changes.JSON, changes.STRATEGIC, changes.APPLY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +107,11 @@ def read_body(body: bytes, content_type: str, *, patch: bool, strict: bool, dept
         )
         raise StatusError(415, "UnsupportedMediaType", message)
     try:
-        if media in (YAML, core.APPLY) and not body.lstrip().startswith(b"{"):
+        if media in (YAML, changes.APPLY) and not body.lstrip().startswith(b"{"):
             return _read_yaml(body, depth)
         return _read_json(body, strict, depth)
     except RecursionError:
-        raise _too_deep() from None
+        raise too_deep() from None
     except (ValueError, yaml.YAMLError) as error:
         raise bad_request(f"couldn't get version/kind; the body of the request cannot be parsed: {error}") from None
 
@@ -120,7 +121,7 @@ def _read_json(body: bytes, strict: bool, depth: int) -> Any:
     value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates if strict else None)
     # Counting is quick; only a body with this many brackets can be too deep.
     if body.count(b"{") + body.count(b"[") > depth:
-        _check_depth(value, depth)
+        check_depth(value, depth)
     return value
 
 
@@ -137,20 +138,6 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
                 raise bad_request(f'strict decoding error: duplicate field "{key}"')
             seen.add(key)
     return found
-
-
-def _check_depth(value: Any, depth: int) -> None:
-    level = [value]
-    for _ in range(depth):
-        below = [item.values() if type(item) is dict else item for item in level if type(item) in (dict, list)]
-        level = [item for items in below for item in items]
-        if not level:
-            return
-    raise _too_deep()
-
-
-def _too_deep() -> StatusError:
-    return bad_request("the body of the request is nested too deeply")
 
 
 class _Loader(yaml.SafeLoader):
@@ -170,5 +157,5 @@ _Loader.yaml_implicit_resolvers = {
 
 def _read_yaml(body: bytes, depth: int) -> Any:
     value = yaml.load(body.decode("utf-8"), _Loader)
-    _check_depth(value, depth)
+    check_depth(value, depth)
     return value
