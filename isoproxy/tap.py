@@ -1,6 +1,10 @@
 """The composition root: command line in, an unstarted service out. Nothing else touches the global reactor."""
 
+import getopt
 import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from twisted.application.service import IService
@@ -44,6 +48,19 @@ class Options(usage.Options):
         usage.Options.__init__(self)
         self["namespaces"] = []
         self["files"] = ()
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Take the command line; options may follow FILEs, as in ``--local a.yaml --role none``."""
+        arguments = list(sys.argv[1:] if options is None else options)
+        # What cannot be understood is left to the base class to say.
+        with suppress(getopt.GetoptError):
+            found, files = getopt.gnu_getopt(arguments, self.shortOpt, self.longOpt)
+            arguments = [self._joined(*option) for option in found] + ["--", *files]
+        usage.Options.parseOptions(self, arguments)
+
+    def _joined(self, option: str, value: str) -> str:
+        takes_value = f"{option.removeprefix('--')}=" in self.longOpt
+        return f"{option}={value}" if takes_value else option
 
     def opt_namespace(self, namespace: str) -> None:
         """look after this namespace only (may be repeated) [every namespace]"""

@@ -45,6 +45,12 @@ def test_local_listens_on_loopback_and_ends_connections_at_once_unless_told_othe
     assert settings("--local", "--bind", "0.0.0.0", "--drain-timeout", "7").bind == "0.0.0.0"
 
 
+def test_options_may_stand_before_and_after_files() -> None:
+    found = parsed("--local", "a.yaml", "--role", "none", "-", "--bind=", "--drain-timeout=7", "--", "--b.yaml")
+    assert found["files"] == ("a.yaml", "-", "--b.yaml")
+    assert (found["role"], found["bind"], found["drain-timeout"]) == ("none", "", 7.0)
+
+
 def test_a_cluster_is_what_the_kubeconfig_says(kubeconfig: str) -> None:
     found = settings("--kubeconfig", kubeconfig, "--namespace", "a", "--namespace", "b")
     assert found.connection is not None
