@@ -23,6 +23,7 @@ HAPROXY = """\
 global
     nbthread 1
     maxconn 5000
+    {pipes}
 defaults
     mode tcp
     timeout connect 5s
@@ -67,11 +68,15 @@ def available(program: str) -> bool:
 
 
 @contextlib.contextmanager
-def haproxy(*, port: int, target: int, splice: str = FORCED_SPLICE) -> Iterator[int]:
-    """HAProxy on ``port`` relaying to ``target``, with ``splice`` options ("" copies); gives its pid."""
+def haproxy(*, port: int, target: int, splice: str = FORCED_SPLICE, pipe_bytes: int = 0) -> Iterator[int]:
+    """HAProxy on ``port`` relaying to ``target``, with ``splice`` options ("" copies); gives its pid.
+
+    ``pipe_bytes`` sizes its pipes; 0 leaves them as they are by default (64 KiB).
+    """
     with tempfile.TemporaryDirectory() as directory:
         config = Path(directory, "haproxy.cfg")
-        config.write_text(HAPROXY.format(splice=splice, port=port, target=target))
+        pipes = f"tune.pipesize {pipe_bytes}" if pipe_bytes else ""
+        config.write_text(HAPROXY.format(splice=splice, pipes=pipes, port=port, target=target))
         with process([_program("haproxy"), "-db", "-f", str(config)], port=port) as pid:
             yield pid
 

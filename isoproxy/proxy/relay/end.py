@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT
@@ -78,7 +79,7 @@ class End:
         if self.outbound.reads:
             self.outbound.pump()
         else:
-            code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or errno.ECONNRESET
             self.lost(OSError(code, os.strerror(code)))
 
     def _handle_room(self) -> None:

@@ -13,6 +13,7 @@ from isoproxy.proxy.relay.poller import Poller
 if TYPE_CHECKING:
     from isoproxy.proxy.relay.end import End
 
+_NOTHING = memoryview(b"")
 _NONBLOCK = getattr(os, "SPLICE_F_NONBLOCK", 0)
 
 
@@ -52,7 +53,7 @@ class Flow:
         self._send = sink.socket.send
         self._credit = 0
         self._reading = True
-        self._rest = memoryview(b"")
+        self._rest = _NOTHING
         self._pipe: Pipe | None = None
         self.owed = 0
         """Bytes read and not yet taken by the sink: in the pipe if there is one, else ``_rest``."""
@@ -81,7 +82,7 @@ class Flow:
         """Read no more, and drop what is owed: the sink is gone."""
         self._reading = False
         self.owed = 0
-        self._rest = memoryview(b"")
+        self._rest = _NOTHING
         if self._pipe is not None:
             self._pipes.discard(self._pipe)
             self._pipe = None
@@ -112,6 +113,7 @@ class Flow:
         self.owed -= sent
         if self.owed:
             return
+        self._rest = _NOTHING
         if self._pipe is not None:
             self._pipes.release(self._pipe)
             self._pipe = None
@@ -142,7 +144,7 @@ class Flow:
         self.moved += sent
         self.moved_at = self._poller.now
         if sent < got:
-            self._owe(got - sent, rest=bytes(buffer[sent:got]))
+            self._owe(got - sent, rest=memoryview(bytes(buffer[sent:got])))
         elif got >= LARGE:
             self._credit = splice_credit(self._credit, got)
 
@@ -192,17 +194,17 @@ class Flow:
         self.moved += sent
         self.moved_at = self._poller.now
 
-    def _owe(self, count: int, *, rest: bytes = b"", pipe: Pipe | None = None) -> None:
+    def _owe(self, count: int, *, rest: memoryview = _NOTHING, pipe: Pipe | None = None) -> None:
         self.owed = count
-        self._rest = memoryview(rest)
+        self._rest = rest
         self._pipe = pipe
         self._source.settle()
         self._sink.settle()
 
     def _saw_eof(self) -> None:
         self._reading = False
-        self._source.saw_fin()
-        if not self._source.broken:
+        if not self._source.broken:  # after a reset that a write was told of, reads just end
+            self._source.saw_fin()
             self._pass_fin()
         self._source.settle()
 

@@ -12,7 +12,6 @@ import select
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
 
 from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
 from twisted.python.failure import Failure
@@ -32,7 +31,7 @@ class Reactor(Protocol):
     """What a relay needs of a reactor: IReactorTime and half of IReactorFDSet."""
 
     def seconds(self) -> float: ...
-    def callLater(self, delay: float, call: Callable[..., object], /, *args: Any) -> IDelayedCall: ...
+    def callLater(self, _delay: float, _call: Callable[..., object], /, *_args: Any) -> IDelayedCall: ...
     def addReader(self, reader: Any, /) -> object: ...
     def removeReader(self, reader: Any, /) -> object: ...
 
@@ -135,4 +134,5 @@ class Poller:
             self._epoll.close()
 
 
-_pollers: WeakKeyDictionary[Reactor, Poller] = WeakKeyDictionary()
+_pollers: dict[Reactor, Poller] = {}
+"""The poller of each reactor that has a relay at all."""

@@ -55,13 +55,20 @@ def take_over(connection: tcp.Connection) -> bytes:
     """Make the reactor leave the socket alone; gives the bytes written to the transport and not yet sent."""
     connection.stopReading()
     connection.stopWriting()
+    for level, option, value in _OPTIONS:
+        connection.socket.setsockopt(level, option, value)
+    return _take_unsent(connection)
+
+
+def _take_unsent(connection: tcp.Connection) -> bytes:
+    """What the transport's write buffer holds; it is empty afterwards."""
+    if not connection.dataBuffer and not connection._tempDataBuffer:
+        return b""  # and no attribute is set, which would double what the transport's own dictionary takes
     unsent = connection.dataBuffer[connection.offset :] + b"".join(connection._tempDataBuffer)
     connection.dataBuffer = b""
     connection.offset = 0
     connection._tempDataBuffer = []
     connection._tempDataLen = 0
-    for level, option, value in _OPTIONS:
-        connection.socket.setsockopt(level, option, value)
     return unsent
 
 

@@ -22,7 +22,7 @@ BREAKS = {
     "backend closes": {Ending.CLIENT_RESET, Ending.BACKEND_RESET, Ending.BOTH_CLOSED},
     "abort": {Ending.ABORTED},
 }
-"""What happens, and how the relay may end for it. Closing with bytes unread resets; else it depends on the other side."""
+"""What happens, and how the relay may end: a close resets if bytes are unread, and else the other side decides."""
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,7 @@ async def test_an_answer_still_arrives_when_the_reset_is_first_seen_by_a_write(s
         assert await thread(read_exactly, uploading, 9) == b"too large"
         await is_reset(uploading)
         result = await relayed.result()
-        assert (result.ending, result.error) == (RESET[side], f"{side.value}: ECONNRESET")
+        assert (result.ending, result.error, result.first_closed) == (RESET[side], f"{side.value}: ECONNRESET", None)
 
 
 @pytest_twisted.ensureDeferred
