@@ -28,11 +28,12 @@ class Relay:
     """Pairs two connected TCP transports and moves bytes unchanged both ways, each direction closing on its own.
 
     From construction on the transports are the relay's: nobody else may write to, close or abort them (use
-    :meth:`abort`), and Twisted reads nothing more from them; so construct it in the turn in which ``early`` is complete
-    and the backend has connected, before its protocol can be given bytes, and start it. Bytes written to the transports
-    before, and not yet sent, go first. A FIN is passed on after all bytes before it;
-    when one connection breaks, what it sent before is passed on as far as the other side takes it, and then the other
-    is reset.
+    :meth:`abort`), and Twisted reads nothing more from them. So construct it in the turn in which ``early`` is complete
+    and the backend has connected, before its protocol can be given bytes; and start it. Bytes written to the transports
+    before, and not yet sent, go first.
+
+    A FIN is passed on after all bytes before it. When one connection breaks, what it sent before is passed on as far as
+    the other side takes it now, and then the other is reset.
     """
 
     def __init__(
