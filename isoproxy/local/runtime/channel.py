@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -52,9 +53,9 @@ class Channel(ProcessProtocol):
             self._process.writeToChild(_REQUESTS, wire.encode(request))
 
     def kill(self) -> None:
-        """End it the hard way: when the guard is gone, the supervisor ends everything."""
+        """Have the supervisor killed; its guard then ends everything."""
         with suppress(ProcessExitedAlready):
-            self._process.signalProcess("KILL")
+            self._process.signalProcess(signal.SIGUSR2)
 
     def childDataReceived(self, _fd: int, data: bytes) -> None:
         try:

@@ -15,7 +15,7 @@ log = txaio.make_logger()
 
 _START_TIMEOUT = 20.0  # seconds; 0.05 is usual
 _PAUSE = 1.0  # seconds between tries to start one
-_HANGING = 20.0  # seconds past the grace of a stop; supervisor and guard give up before that
+_HANGING = 12.0  # seconds past the grace of a stop, or past a kill; supervisor and guard give up before that
 
 
 class Lifeline:
@@ -66,12 +66,14 @@ class Lifeline:
         """End it, and everything that it runs; returns when nothing of that is left. Idempotent."""
         self._stopped = True
         self.send(wire.Shutdown(grace))
-        give_up_at = self._clock.seconds() + grace + _HANGING
-        while self._channel is not None:
-            if not await self._news(max(0.0, give_up_at - self._clock.seconds())):
-                log.error("the supervisor of the pods does not end, and is killed")
-                self._channel.kill()
+        for patience in (grace + _HANGING, _HANGING):
+            give_up_at = self._clock.seconds() + patience
+            while self._channel is not None and await self._news(max(0.0, give_up_at - self._clock.seconds())):
+                pass
+            if self._channel is None:
                 return
+            log.error("the supervisor of the pods does not end, and is killed")
+            self._channel.kill()
 
     def _start(self) -> None:
         self._not_before = self._clock.seconds() + _PAUSE

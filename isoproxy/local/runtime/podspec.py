@@ -245,9 +245,7 @@ def _check_files(spec: PodSpec) -> None:
 
 def _check_variable(variable: Variable) -> None:
     if not variable.name or "=" in variable.name or "\0" in variable.name + variable.value:
-        raise CannotRun(
-            CONFIG_ERROR, f"env: {variable.name!r} cannot be the name of a variable, or its value cannot be one"
-        )
+        raise CannotRun(CONFIG_ERROR, f"env {variable.name!r}: no such variable can be passed to a program")
     source = variable.value_from
     if source is not None and not (source.field_ref or source.secret_key_ref or source.config_map_key_ref):
         raise CannotRun(

@@ -73,13 +73,19 @@ class PodWorker:
 
     def abandon(self) -> None:
         """The node stops: do nothing any more."""
-        for call in (self._restart, self._start):
-            if call is not None and call.active():
-                call.cancel()
+        self._rest()
         if self._task is not None:
             self._task.cancel()
+
+    def _rest(self) -> None:
+        """Stop whatever waits."""
+        if self._restart is not None and self._restart.active():
+            self._restart.cancel()
+        self._leave_start()
         if self._readiness is not None:
             self._readiness.stop()
+        if self._task is not None and not self._deleting:
+            self._task.cancel()
         self._node.writer.drop(self._pod.id)
 
     # What the runtime says of the program (interface.ProgramObserver).
@@ -173,15 +179,13 @@ class PodWorker:
         if self._running:
             self._node.runtime.terminate(self._pod.id, self._pod.grace)
             return
+        self._rest()
+        self._be_over()
         if self._vanished:
-            self.abandon()
-            self._be_over()
             self._node.runtime.forget(self._pod.id)
             self._on_gone()
         elif not self._deleting:
             self._deleting = True
-            self.abandon()
-            self._be_over()
             self._do(self._delete())
 
     async def _delete(self) -> None:

@@ -30,6 +30,7 @@ class _Entry:
     timer: IDelayedCall | None = None
     task: Deferred[None] | None = None
     failures: int = 0
+    dropped: bool = False
 
 
 class StatusWriter:
@@ -63,19 +64,19 @@ class StatusWriter:
         entry.timer = self._clock.callLater(delay, self._begin, entry)
 
     def drop(self, pod: PodId) -> None:
-        """Write nothing of this pod any more."""
+        """Begin no write of this pod any more."""
         entry = self._entries.pop(pod.uid, None)
-        if entry is None:
-            return
-        if entry.timer is not None:
-            entry.timer.cancel()
-        if entry.task is not None:
-            entry.task.cancel()
+        if entry is not None:
+            entry.dropped = True
+            if entry.timer is not None:
+                entry.timer.cancel()
 
     def stop(self) -> None:
-        """Drop all."""
+        """Drop all, and break off what is under way."""
         for entry in list(self._entries.values()):
             self.drop(entry.pod)
+            if entry.task is not None:
+                entry.task.cancel()
 
     def _begin(self, entry: _Entry) -> None:
         entry.timer = None
@@ -85,12 +86,12 @@ class StatusWriter:
 
     async def _write(self, entry: _Entry) -> None:
         try:
-            while entry.dirty:
+            while entry.dirty and not entry.dropped:
                 delay = await self._write_once(entry)
                 if delay > 0.0:
                     await deferLater(self._clock, delay)
         except CancelledError:
-            pass  # dropped
+            pass  # by stop()
         finally:
             entry.task = None
 

@@ -7,7 +7,8 @@ The supervisor ends everything when its pipe from twistd, or that from the guard
 not by its owner. When the supervisor is killed, its children become the guard's, which kills them. The guard
 holds the pipe for reports open to its end, so twistd reads the end of file when nothing is left to be feared.
 Both are in a session of their own and ignore signals that ask them to end: a Ctrl-C in the terminal is
-twistd's to handle. If all three are killed at once, the programs die with the supervisor by PR_SET_PDEATHSIG;
+twistd's to handle. twistd can have a supervisor killed that does not answer any more: by a SIGUSR2 to the guard.
+If all three are killed at once, the programs die with the supervisor by PR_SET_PDEATHSIG;
 of what they had started in turn, the rest is killed by the next runtime (folder.clear_leftovers).
 """
 
@@ -108,8 +109,10 @@ def _wake_up_for_children(loop: Loop) -> int:
 
 def _guard(supervisor: int) -> None:
     """Return when the supervisor has ended and none of its descendants is left, or none that can be killed."""
+    signal.signal(signal.SIGUSR2, lambda _number, _frame: os.kill(supervisor, signal.SIGKILL))
     while os.waitpid(-1, 0)[0] != supervisor:
         pass
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     give_up_at = time.monotonic() + _HANGING
     while kill_children({}) and time.monotonic() < give_up_at:
         with suppress(ChildProcessError):

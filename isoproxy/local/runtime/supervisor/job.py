@@ -74,10 +74,10 @@ class Job:
             loop.when_readable(self._output, self._take_output)
 
     def stop(self, grace: float) -> None:
-        """SIGTERM now (unless `grace` is 0), SIGKILL in `grace` seconds if not earlier."""
+        """SIGTERM now, the first time (unless `grace` is 0), SIGKILL in `grace` seconds if not earlier."""
         if self._status is not None:
             return
-        if grace > 0.0:
+        if grace > 0.0 and self._kill_timer is None:
             self._signal(signal.SIGTERM)
         kill_at = time.monotonic() + grace
         if kill_at >= self._kill_at:
