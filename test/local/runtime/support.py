@@ -3,7 +3,7 @@
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,15 @@ async def eventually(condition: Callable[[], Any], within: float = WITHIN) -> An
         assert reactor.seconds() < deadline, "it did not happen in time"
         await deferLater(reactor, 0.01)
     return result
+
+
+async def eventually_async(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until the condition holds; it has to be asked for."""
+    reactor = the_reactor()
+    deadline = reactor.seconds() + WITHIN
+    while not await condition():
+        assert reactor.seconds() < deadline, "it did not happen in time"
+        await deferLater(reactor, 0.02)
 
 
 def make_runtime(base: Path, **options: Any) -> ProcessRuntime:

@@ -1,0 +1,260 @@
+"""One pod's life, told as flat scripts: a runtime in which nothing runs, an API server in memory, a clock."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+
+from isoproxy.kube.errors import Forbidden, NotSent
+from isoproxy.local.runtime.interface import CannotRun
+from isoproxy.local.runtime.node import NODE_NAME, NodeAgent
+from test.local.runtime.fakeapi import FakeApi
+from test.local.runtime.fakeruntime import FakeRuntime
+
+SERVER = {"command": ["serve"], "ports": [{"containerPort": 8080}]}
+
+
+class Stage:
+    """An agent on a clock."""
+
+    def __init__(self, **options: Any) -> None:
+        self.clock = Clock()
+        self.api = FakeApi()
+        self.runtime = FakeRuntime()
+        self.agent = NodeAgent(
+            self.api,
+            self.runtime,
+            self.clock,
+            now=lambda: datetime.fromtimestamp(self.clock.seconds(), UTC),
+            jitter=lambda: 0.5,
+            **options,
+        )
+        self.agent.start()
+
+    def add(self, name: str = "pod", **spec: Any) -> None:
+        self.api.add_pod(name, SERVER, **spec)
+        self.pass_time(0.0)
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.clock.advance(0.0)  # for what was put off until right afterwards
+
+    def calls(self, *names: str) -> list[tuple[object, ...]]:
+        """What was asked of the runtime, of these kinds, since the last time that we looked."""
+        calls, self.runtime.calls = self.runtime.calls, []
+        return [call for call in calls if call[0] in names]
+
+    @property
+    def running(self) -> set[str]:
+        return set(self.runtime.observers)
+
+    def container(self, name: str = "pod") -> Any:
+        return self.api.pod(name)["status"]["containerStatuses"][0]
+
+    def phase(self, name: str = "pod") -> Any:
+        return self.api.pod(name)["status"]["phase"]
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    stage = Stage()
+    yield stage
+    stage.agent.stop()
+
+
+def test_a_crash_loop_is_waited_out_longer_each_time(stage: Stage) -> None:
+    stage.add(restartPolicy="OnFailure")
+    starts = []
+    for wait in (0.0, 10.0, 20.0, 40.0):
+        stage.runtime.end("pod", code=1)
+        stage.pass_time(max(0.0, wait - 0.1))
+        if wait:
+            assert stage.running == set()
+            assert stage.container()["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+            assert f"back-off {wait:g}s" in stage.container()["state"]["waiting"]["message"]
+        stage.pass_time(0.1)
+        starts.append(stage.running)
+    stage.pass_time(1.0)
+    assert starts == [{"pod"}] * 4
+    assert stage.container()["restartCount"] == 4
+    assert stage.container()["lastState"]["terminated"]["exitCode"] == 1
+    assert stage.phase() == "Running"
+
+
+def test_a_success_is_the_end_for_on_failure_and_not_for_always(stage: Stage) -> None:
+    for name, policy in (("a", "OnFailure"), ("b", "Always")):
+        stage.add(name, restartPolicy=policy)
+        stage.runtime.end(name)
+    stage.pass_time(0.2)
+    assert stage.phase("a") == "Succeeded"
+    assert stage.running == {"b"}
+
+
+def test_a_pod_deleted_in_its_back_off_goes_at_once(stage: Stage) -> None:
+    stage.add(restartPolicy="Always")
+    for _ in range(2):
+        stage.runtime.end("pod", code=1)
+        stage.pass_time(0.1)
+    stage.api.delete_pod("pod")
+    assert ("pods", "pod") not in stage.api.objects
+    stage.pass_time(1000.0)
+    assert stage.running == set()
+
+
+def test_a_lost_pod_that_may_not_restart_has_failed(stage: Stage) -> None:
+    stage.add()
+    stage.runtime.end("pod", 137, "ContainerStatusUnknown")
+    stage.pass_time(0.1)
+    assert stage.phase() == "Failed"
+    assert stage.container()["state"]["terminated"]["reason"] == "ContainerStatusUnknown"
+
+
+def test_a_deletion_gives_its_grace_and_a_second_one_may_shorten_it(stage: Stage) -> None:
+    stage.add(terminationGracePeriodSeconds=60)
+    stage.calls()
+    stage.api.delete_pod("pod", grace=30)
+    stage.api.delete_pod("pod", grace=2)
+    assert stage.calls("terminate") == [("terminate", "pod", 30.0), ("terminate", "pod", 2.0)]
+    assert ("pods", "pod") in stage.api.objects
+    stage.runtime.end("pod", 143)
+    assert ("pods", "pod") not in stage.api.objects
+    assert stage.calls("finish", "forget") == [("finish", "pod"), ("forget", "pod")]
+
+
+def test_a_pod_whose_object_vanished_gets_the_grace_of_its_spec(stage: Stage) -> None:
+    stage.add(terminationGracePeriodSeconds=7)
+    stage.calls()
+    stage.api.remove_pod("pod")
+    assert stage.calls("terminate", "forget") == [("terminate", "pod", 7.0)]
+    stage.runtime.end("pod", 143)
+    assert stage.calls("forget") == [("forget", "pod")]
+
+
+def test_the_output_of_a_pod_that_ended_stays_until_its_object_goes(stage: Stage) -> None:
+    stage.add()
+    stage.runtime.end("pod")
+    assert stage.calls("finish", "forget") == [("finish", "pod")]
+    stage.api.remove_pod("pod")
+    assert stage.calls("finish", "forget") == [("forget", "pod")]
+
+
+def test_a_deletion_is_asked_for_until_it_is_answered(stage: Stage) -> None:
+    stage.add()
+    stage.runtime.end("pod")
+    failures = [NotSent("away")] * 3
+    stage.api.fail = lambda verb, plural: failures.pop() if verb == "delete" and failures else None
+    stage.api.delete_pod("pod")
+    for _ in range(4):
+        stage.pass_time(1.0)
+    assert ("pods", "pod") not in stage.api.objects
+    assert stage.calls("forget") == [("forget", "pod")]
+
+
+def test_a_deletion_that_is_refused_harms_nobody(stage: Stage) -> None:
+    stage.add()
+    stage.runtime.end("pod")
+    stage.api.fail = lambda verb, plural: Forbidden(403) if verb == "delete" else None
+    stage.api.delete_pod("pod")
+    stage.pass_time(100.0)
+    stage.add("another")
+    assert stage.running == {"another"}
+
+
+def test_a_binding_that_is_refused_fails_the_pod_and_says_so(stage: Stage) -> None:
+    stage.api.fail = lambda verb, plural: Forbidden(403, message="no") if verb == "create" else None
+    stage.add()
+    stage.pass_time(0.1)
+    assert stage.api.pod("pod")["status"]["reason"] == "BindingRefused"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(CannotRun("NoAddress", "none left"), "NoAddress"), (ZeroDivisionError("oh"), "InternalError")],
+)
+def test_whatever_keeps_a_pod_from_starting_is_its_end(stage: Stage, error: Exception, reason: str) -> None:
+    stage.runtime.refusal = error
+    stage.add()
+    stage.pass_time(0.1)
+    assert stage.phase() == "Failed"
+    assert stage.container()["state"]["terminated"]["reason"] == reason
+    stage.runtime.refusal = None
+    stage.add("another")
+    assert stage.running == {"another"}
+
+
+def test_a_pod_that_must_not_run_is_killed_and_the_reason_told(stage: Stage) -> None:
+    stage.add()
+    stage.calls()
+    stage.runtime.refused["pod"](CannotRun("PortShared", "others listen there"))
+    assert stage.calls("terminate") == [("terminate", "pod", 0.0)]
+    stage.runtime.end("pod", 137)
+    stage.pass_time(0.1)
+    assert stage.container()["state"]["terminated"]["reason"] == "PortShared"
+
+
+def test_running_and_ready_are_written_together_if_one_follows_the_other(stage: Stage) -> None:
+    stage.add()
+    stage.pass_time(0.05)
+    stage.runtime.listening["pod"]()
+    stage.pass_time(0.0)
+    assert [status["containerStatuses"][0]["ready"] for status in stage.api.statuses] == [True]
+
+
+def test_a_pod_that_is_slow_to_listen_is_shown_running_first(stage: Stage) -> None:
+    stage.add()
+    stage.pass_time(0.2)
+    stage.runtime.listening["pod"]()
+    stage.pass_time(0.0)
+    assert [status["containerStatuses"][0]["ready"] for status in stage.api.statuses] == [False, True]
+
+
+def test_pods_start_in_turn_each_when_one_before_it_is_ready_or_slow() -> None:
+    stage = Stage(starting=2)
+    for name in "abcd":
+        stage.add(name)
+    assert stage.running == {"a", "b"}
+    stage.runtime.listening["b"]()
+    assert stage.running == {"a", "b", "c"}
+    stage.pass_time(5.0)
+    assert stage.running == {"a", "b", "c", "d"}
+    stage.pass_time(1.0)
+    stage.agent.stop()
+
+
+def test_a_pod_that_ends_or_goes_makes_way_for_the_next() -> None:
+    stage = Stage(starting=1)
+    for name in "abcd":
+        stage.add(name)
+    stage.runtime.end("a", 1)
+    assert stage.running == {"b"}
+    stage.api.delete_pod("c")  # while it waits for its turn
+    stage.api.delete_pod("b")
+    stage.runtime.end("b", 143)
+    assert stage.running == {"d"}
+    stage.agent.stop()
+
+
+def test_after_a_stop_nothing_is_left_to_do() -> None:
+    stage = Stage(stop_grace=3.0)
+    stage.add("runs")
+    stage.add("waits", restartPolicy="Always")
+    for _ in range(2):
+        stage.runtime.end("waits", 1)
+        stage.pass_time(0.1)
+    stage.calls()
+    stage.agent.stop()
+    assert stage.calls("start", "stop", "terminate") == [("stop", 3.0)]
+    assert stage.clock.getDelayedCalls() == []
+
+
+def test_the_node_is_registered_over_one_from_before() -> None:
+    stage = Stage()
+    assert [call[0] for call in stage.api.calls] == ["create", "patch"]
+    stage.api.objects["nodes", NODE_NAME]["status"] = {}
+    again = NodeAgent(stage.api, stage.runtime, stage.clock)
+    again.start()
+    assert stage.api.objects["nodes", NODE_NAME]["status"]["conditions"][0]["status"] == "True"
+    stage.agent.stop()
+    again.stop()
