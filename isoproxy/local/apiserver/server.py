@@ -34,7 +34,10 @@ class ApiServer:
         now: Callable[[], float] | None = None,
         hosts: Container[str] = (),
     ) -> None:
-        """`hosts` are names that clients may call it by, beside addresses and localhost. `now` gives seconds since the epoch, by default the clock's; `chance` is where uids and names come from."""
+        """`now` gives seconds since the epoch, by default the clock's; `chance` is where uids and names come from.
+
+        `hosts` are the names that clients may call it by, beside addresses and localhost.
+        """
         self._clock = clock
         self._chance = chance or random.SystemRandom()
         now = now or clock.seconds
@@ -42,9 +45,8 @@ class ApiServer:
         # cursor of the last one is known to be old.
         first = max(1, int(now() * 1000))
         self.core = Core(Sources(now, self._chance), limits, first_version=first)
-        self._resource = ApiResource(
-            self.core, clock, logs=logs, changed=self.changed, jitter=self._chance.random, hosts=hosts
-        )
+        jitter = self._chance.random
+        self._resource = ApiResource(self.core, clock, logs=logs, changed=self.changed, jitter=jitter, hosts=hosts)
         self._collection: IDelayedCall | None = None
 
     def resource(self) -> IResource:

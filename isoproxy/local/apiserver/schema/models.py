@@ -15,7 +15,7 @@ from isoproxy.local.apiserver.schema.modeldefaults import DEFAULTS
 from isoproxy.local.apiserver.schema.node import ANY, INT_OR_STRING, QUANTITY, Node
 
 # (model, field) -> (list map keys, strategic merge key; "" if a patch replaces the list)
-_LISTS: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
+LISTS: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
     ("V1ObjectMeta", "ownerReferences"): (("uid",), "uid"),
     ("V1PodSpec", "containers"): (("name",), "name"),
     ("V1PodSpec", "initContainers"): (("name",), "name"),
@@ -40,8 +40,8 @@ _LISTS: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
     ("V1NamespaceStatus", "conditions"): (("type",), "type"),
     ("V1CustomResourceDefinitionStatus", "conditions"): (("type",), "type"),
 }
-_SETS = frozenset({("V1ObjectMeta", "finalizers"), ("V1NodeSpec", "podCIDRs")})
-_RETAIN_KEYS = frozenset({("V1PodSpec", "volumes")})
+SETS = frozenset({("V1ObjectMeta", "finalizers"), ("V1NodeSpec", "podCIDRs")})
+RETAIN_KEYS = frozenset({("V1PodSpec", "volumes")})
 _ATOMIC = frozenset(
     {"V1LabelSelector", "V1NodeSelector", "V1NodeSelectorTerm", "V1ObjectReference", "V1LocalObjectReference"}
     | {"V1SecretKeySelector", "V1ConfigMapKeySelector", "V1ObjectFieldSelector", "V1ResourceFieldSelector"}
@@ -90,9 +90,9 @@ def description(model: str) -> str:
 
 def merge_of(model: str, field: str) -> tuple[str, tuple[str, ...], str]:
     """How a list merges: its list type, its map keys, and the key of a strategic merge."""
-    if (model, field) in _SETS:
+    if (model, field) in SETS:
         return "set", (), ""
-    keys, merge_key = _LISTS.get((model, field), ((), ""))
+    keys, merge_key = LISTS.get((model, field), ((), ""))
     return ("map" if keys else "atomic"), keys, merge_key
 
 
@@ -142,7 +142,7 @@ def _list(shared: Node, model: str, field: str) -> Node:
     made = Node(type="array", typed=True, items=shared.items, list_type=list_type, list_keys=keys)
     # A merging set is merged by value.
     made.merge_key = "." if list_type == "set" else merge_key
-    made.retain_keys = (model, field) in _RETAIN_KEYS
+    made.retain_keys = (model, field) in RETAIN_KEYS
     return made.finish()
 
 

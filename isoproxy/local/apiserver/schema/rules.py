@@ -146,8 +146,9 @@ def _reworded(failure: str) -> str:
 
 def _message(rule: _Rule, data: Mapping[str, Any]) -> str:
     if rule.message_program is not None:
-        text = rule.message_program.eval(data=data).value()
-        if isinstance(text, str) and 0 < len(text.strip()) <= MAX_MESSAGE and "\n" not in text.strip():
+        result = rule.message_program.eval(data=data)
+        text = result.value() if result.type() == cel.Type.STRING else ""
+        if 0 < len(text.strip()) <= MAX_MESSAGE and "\n" not in text.strip():
             return text.strip()
     return rule.message or f"failed rule: {rule.source}"
 
