@@ -7,7 +7,8 @@ from prometheus_client.exposition import choose_encoder
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.web import http
-from twisted.web.resource import Resource
+from twisted.web.pages import notFound
+from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
 from isoproxy.observe.health import Health
@@ -25,10 +26,10 @@ def web_factory(*, metrics: Metrics, health: Health, clock: IReactorTime) -> "Bo
         request.responseHeaders.setRawHeaders("Content-Type", [content_type])
         return encode(metrics.registry)
 
-    root = Resource()  # type: ignore[no-untyped-call]  # twisted.web is not typed
-    root.putChild(b"metrics", _Leaf(show_metrics))
-    root.putChild(b"healthz", _Leaf(_probe(lambda: [] if health.alive else ["reactor"])))
-    root.putChild(b"readyz", _Leaf(_probe(health.missing)))
+    root = _Folder()  # type: ignore[no-untyped-call]  # twisted.web is not typed
+    root.putChild(b"metrics", _Page(show_metrics))
+    root.putChild(b"healthz", _Page(_probe(lambda: [] if health.alive else ["reactor"])))
+    root.putChild(b"readyz", _Page(_probe(health.missing)))
     return BoundedFactory(_Site(root, timeout=IDLE_SECONDS, reactor=clock))  # type: ignore[no-untyped-call]  # as above
 
 
@@ -65,9 +66,12 @@ class _Nowhere(BytesIO):
         return 0
 
 
-class _Leaf(Resource):
-    isLeaf = True
+class _Folder(Resource):
+    def getChild(self, _path: bytes, _request: Request) -> IResource:
+        return notFound()  # Resource's own is deprecated
 
+
+class _Page(_Folder):
     def __init__(self, show: Callable[[Request], bytes]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # twisted.web is not typed
         self._show = show

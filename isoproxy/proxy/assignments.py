@@ -10,7 +10,7 @@ from isoproxy.model import names
 from isoproxy.model.isolationpod import IsolationPod
 from isoproxy.model.parsing import parser
 from isoproxy.proxy.backend import Backend
-from isoproxy.proxy.timesource import TimeSource
+from isoproxy.timesource import TimeSource
 
 
 class Assignments:

@@ -12,11 +12,12 @@ from twisted.python.failure import Failure
 
 from isoproxy.observe.outcomes import Outcome
 from isoproxy.proxy import session as do
+from isoproxy.proxy.addresses import host_and_port
 from isoproxy.proxy.backend import Backend
 from isoproxy.proxy.dialer import BackendProtocol, Dialer, backend_factory, why_failed
 from isoproxy.proxy.relay.result import Ending, RelayResult
 from isoproxy.proxy.session import Limits, Session
-from isoproxy.proxy.timesource import TimeSource
+from isoproxy.timesource import TimeSource
 
 log = txaio.make_logger()
 
@@ -108,8 +109,7 @@ class Connection:
     @property
     def client_name(self) -> str:
         """The client's address and port."""
-        host, port = getattr(self._peer, "host", "-"), getattr(self._peer, "port", 0)
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return host_and_port(self._peer)
 
     @property
     def relay(self) -> RelayLike | None:

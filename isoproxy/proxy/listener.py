@@ -19,8 +19,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from isoproxy.kube.retry import full_jitter
+from isoproxy.proxy.addresses import host_and_port
 from isoproxy.proxy.connection import Connection
-from isoproxy.proxy.timesource import TimeSource
+from isoproxy.timesource import TimeSource
 
 log = txaio.make_logger()
 
@@ -135,7 +136,7 @@ class Listener:
         self._port_number = self._wanted
         self._attempt = None
         self._failures = 0
-        self._tell(_address(port), "")
+        self._tell(host_and_port(port.getHost()), "")
         if old is not None:
             maybeDeferred(old.stopListening).addErrback(lambda failure: log.failure("closing a port", failure=failure))
 
@@ -168,11 +169,3 @@ class Listener:
         self._tell("", "")
         if port is not None:
             await maybeDeferred(port.stopListening)
-
-
-def _address(port: IListeningPort) -> str:
-    address = port.getHost()
-    host, number = getattr(address, "host", None), getattr(address, "port", None)
-    if host is None:
-        return str(address)
-    return f"[{host}]:{number}" if ":" in host else f"{host}:{number}"

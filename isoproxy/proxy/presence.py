@@ -21,8 +21,8 @@ from isoproxy.kube.resources import LEASES, Json
 from isoproxy.model import names
 from isoproxy.model.proxylease import lease_manifest
 from isoproxy.proxy.leasepace import COALESCE_SECONDS, LeasePace, Said
-from isoproxy.proxy.timesource import TimeSource
 from isoproxy.proxy.timestamps import rfc3339
+from isoproxy.timesource import TimeSource
 
 log = txaio.make_logger()
 

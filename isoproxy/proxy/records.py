@@ -26,7 +26,7 @@ from isoproxy.observe.outcomes import Outcome
 from isoproxy.proxy.backend import Backend
 from isoproxy.proxy.recording import FINAL, Story, further, next_patch
 from isoproxy.proxy.timeouts import Aging
-from isoproxy.proxy.timesource import TimeSource
+from isoproxy.timesource import TimeSource
 
 log = txaio.make_logger()
 

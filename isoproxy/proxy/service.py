@@ -6,7 +6,7 @@ from typing import Any
 
 import txaio
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IDelayedCall
 
@@ -25,7 +25,7 @@ from isoproxy.proxy.records import Records
 from isoproxy.proxy.relay import PipePool, Relay
 from isoproxy.proxy.sessions import Sessions
 from isoproxy.proxy.stock import Stock
-from isoproxy.proxy.timesource import TimeSource
+from isoproxy.timesource import TimeSource
 
 log = txaio.make_logger()
 
@@ -188,14 +188,15 @@ class ProxyService(Service):
 
         Fires when nothing is left to do. A later call may make the time shorter, never longer.
         """
+        if self._ended:
+            return succeed(None)
         drained: Deferred[None] = Deferred()
         self._when_drained.append(drained)
+        self._cuts.append(self._time.call_later(timeout, self._cut_short))
         if self._draining is None:
             self._draining = Deferred.fromCoroutine(self._drain())
             self._draining.addErrback(lambda failure: log.failure("draining failed", failure=failure))
             self._draining.addCallback(lambda _: self._drained())
-        if not self._ended:
-            self._cuts.append(self._time.call_later(timeout, self._cut_short))
         return drained
 
     async def _drain(self) -> None:

@@ -202,9 +202,11 @@ class Session:
 
     def received(self, count: int) -> Actions:
         """The client sent ``count`` bytes before it had its pod."""
-        full = self.early >= EARLY_BYTES
+        was_full = self.early >= EARLY_BYTES
         self.early += count
-        return (PauseClient(),) if self.early >= EARLY_BYTES and not full else ()
+        if was_full or self.early < EARLY_BYTES or isinstance(self.state, Ended):
+            return ()
+        return (PauseClient(),)
 
     def client_eof(self, now: float) -> Actions:
         """The client shut down its sending side. In the queue that is a hang-up, unless it has asked something before;

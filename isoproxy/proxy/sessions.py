@@ -18,7 +18,7 @@ from isoproxy.proxy.records import Records
 from isoproxy.proxy.session import Limits, Queued
 from isoproxy.proxy.stock import Return, Serve, Stock
 from isoproxy.proxy.timeouts import Sweep
-from isoproxy.proxy.timesource import TimeSource
+from isoproxy.timesource import TimeSource
 
 SHORTEST_SWEEP_SECONDS = 0.1
 LONGEST_SWEEP_SECONDS = 5.0
@@ -96,6 +96,7 @@ class Sessions:
 
     def see(self, record: IsolationPod) -> None:
         """An IsolationPod is new, or has changed."""
+        self.is_fenced()  # if so, nothing enters
         while (waiter := self._stock.longest_waiting()) is not None:
             waiter.leave_if_reset()
             if self._stock.longest_waiting() is waiter:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import txaio
 from twisted.internet.interfaces import IDelayedCall
 
-from isoproxy.proxy.timesource import TimeSource
+from isoproxy.timesource import TimeSource
 
 log = txaio.make_logger()
 

@@ -1,0 +1,98 @@
+"""Metrics and probes over HTTP, with real sockets."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest_twisted
+import treq
+from twisted.internet import reactor as _reactor
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
+from twisted.web.client import Agent
+
+from isoproxy.observe.health import Health
+from isoproxy.observe.metrics import Live, Metrics
+from isoproxy.observe.web import MAX_CONNECTIONS, web_factory
+
+reactor: Any = _reactor
+
+
+class Page:
+    """The web page of a process."""
+
+    def __init__(self) -> None:
+        self.metrics = Metrics()
+        self.health = Health(reactor)
+        self.port = 0
+
+    async def request(self, path: str, method: str = "GET", **options: Any) -> tuple[int, str, str]:
+        """Status, content type and body."""
+        response = await treq.request(
+            method, f"http://127.0.0.1:{self.port}{path}", agent=Agent(reactor), timeout=10, **options
+        )
+        content_type = response.headers.getRawHeaders("content-type", [""])[0]
+        return response.code, content_type, await response.text()
+
+
+@asynccontextmanager
+async def served() -> AsyncIterator[Page]:
+    page = Page()
+    page.health.start()
+    endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+    port = await endpoint.listen(web_factory(metrics=page.metrics, health=page.health, clock=reactor))
+    page.port = cast(IPv4Address, port.getHost()).port
+    try:
+        yield page
+    finally:
+        page.health.stop()
+        await maybeDeferred(port.stopListening)
+
+
+@pytest_twisted.ensureDeferred
+async def test_metrics_are_given_as_prometheus_text_or_openmetrics() -> None:
+    async with served() as page:
+        page.metrics.proxy("default", "web", lambda: Live(1, 2, 3, 4, 5))
+        code, content_type, text = await page.request("/metrics")
+        assert (code, content_type.partition(";")[0]) == (200, "text/plain")
+        assert 'isoproxy_queued{namespace="default",service="web"} 2.0' in text
+        code, content_type, text = await page.request(
+            "/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"}
+        )
+        assert (code, content_type.partition(";")[0]) == (200, "application/openmetrics-text")
+        assert text.endswith("# EOF\n")
+
+
+@pytest_twisted.ensureDeferred
+async def test_probes_say_what_is_missing() -> None:
+    async with served() as page:
+        assert await page.request("/healthz") == (200, "text/plain; charset=utf-8", "ok\n")
+        assert (await page.request("/readyz"))[0] == 200
+        page.health.add("proxy of default/web", lambda: False)
+        code, _, text = await page.request("/readyz")
+        assert (code, text) == (503, "not ready: proxy of default/web\n")
+        assert (await page.request("/healthz"))[0] == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_nothing_else_is_served_and_bodies_are_not_kept() -> None:
+    async with served() as page:
+        assert (await page.request("/"))[0] == 404
+        assert (await page.request("/metrics/more"))[0] == 404
+        assert (await page.request("/metrics", "POST", data=b"x" * 300_000))[0] == 405
+        assert (await page.request("/healthz", "HEAD"))[0] == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_idle_connections_cannot_keep_a_probe_out() -> None:
+    async with served() as page:
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", page.port)
+        factory = Factory.forProtocol(Protocol)
+        idle = [await endpoint.connect(factory) for _ in range(MAX_CONNECTIONS + 5)]
+        assert (await page.request("/healthz"))[0] == 200
+        for protocol in idle:
+            cast(Any, protocol).transport.abortConnection()
+        await deferLater(reactor, 0.01)

@@ -1,0 +1,77 @@
+"""Coarse timers: nothing early, one timer for all."""
+
+from twisted.internet.task import Clock
+
+from isoproxy.proxy.timeouts import Aging, Sweep
+from isoproxy.timesource import TimeSource
+
+
+def test_items_are_handed_over_in_order_when_they_are_old_enough() -> None:
+    clock, old = Clock(), list[str]()
+    aging: Aging[str] = Aging(time=TimeSource.simulated(clock), seconds=1.0, due=old.append)
+    aging.add("a")
+    clock.advance(0.5)
+    aging.add("b")
+    aging.add("c")
+    assert len(clock.getDelayedCalls()) == 1
+    clock.advance(0.49)
+    assert old == []
+    clock.advance(0.02)
+    assert old == ["a"]
+    clock.advance(0.5)
+    assert old == ["a", "b", "c"]
+    assert not clock.getDelayedCalls()
+
+
+def test_an_item_may_be_added_while_one_is_handed_over() -> None:
+    clock, old = Clock(), list[str]()
+
+    def due(item: str) -> None:
+        old.append(item)
+        if item == "a":
+            aging.add("b")
+
+    aging: Aging[str] = Aging(time=TimeSource.simulated(clock), seconds=1.0, due=due)
+    aging.add("a")
+    clock.pump([1.0, 1.0])
+    assert old == ["a", "b"]
+
+
+def test_nothing_is_handed_over_early_when_the_timers_clock_runs_ahead() -> None:
+    clock, old = Clock(), list[str]()
+    slow = TimeSource(clock, lambda: clock.seconds() / 2, TimeSource.simulated(clock).utcnow)
+    aging: Aging[str] = Aging(time=slow, seconds=1.0, due=old.append)
+    aging.add("a")
+    clock.advance(1.0)
+    assert old == []
+    clock.pump([0.5, 0.5])
+    assert old == ["a"]
+
+
+def test_a_stopped_aging_forgets() -> None:
+    clock, old = Clock(), list[str]()
+    aging: Aging[str] = Aging(time=TimeSource.simulated(clock), seconds=1.0, due=old.append)
+    aging.add("a")
+    aging.stop()
+    aging.stop()
+    clock.advance(2.0)
+    assert old == []
+
+
+def test_a_sweep_goes_on_whatever_it_raises_and_follows_a_new_interval() -> None:
+    clock, times = Clock(), list[float]()
+
+    def sweep(now: float) -> None:
+        times.append(now)
+        raise ValueError("a defect")
+
+    sweeping = Sweep(time=TimeSource.simulated(clock), function=sweep)
+    sweeping.every(2.0)
+    clock.pump([1.0] * 4)
+    assert times == [2.0, 4.0]
+    sweeping.every(1.0)
+    clock.pump([1.0] * 2)
+    assert times == [2.0, 4.0, 5.0, 6.0]
+    sweeping.stop()
+    sweeping.stop()
+    assert not clock.getDelayedCalls()
