@@ -186,7 +186,7 @@ class Site:
 
     def port_of(self, name: str) -> int:
         """Where the pod's program listens."""
-        return int(cast(IPv4Address, self._ports[name].getHost()).port)
+        return port_number(self._ports[name])
 
     async def stop_program(self, name: str) -> None:
         await maybeDeferred(self._ports.pop(name).stopListening)
@@ -197,10 +197,8 @@ class Site:
 
     async def connect(self) -> Peer:
         """A client that the proxy has accepted."""
-        port = int(self.service.address.rpartition(":")[2])
         accepted = self.accepted
-        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port)
-        client = cast(Peer, await endpoint.connect(Factory.forProtocol(Peer)))
+        client = await connect_to(self.service.address)
         self.clients.append(client)
         await self.until(lambda: self.accepted > accepted)
         return client
@@ -224,6 +222,17 @@ class Site:
 
     def phase(self, name: str) -> str:
         return str(self.api.status(name)["phase"])
+
+
+async def connect_to(address: str) -> Peer:
+    """A client of ``host:port``."""
+    host, _, port = address.rpartition(":")
+    return cast(Peer, await TCP4ClientEndpoint(reactor, host, int(port)).connect(Factory.forProtocol(Peer)))
+
+
+def port_number(port: IListeningPort) -> int:
+    """The number of a listening port."""
+    return int(cast(IPv4Address, port.getHost()).port)
 
 
 def loopback(port: int) -> IStreamServerEndpoint:
