@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from isoproxy.local.runtime.interface import CannotRun, Program, Sandbox
+from isoproxy.local.runtime.facts import CannotRun, Program, Sandbox
 from isoproxy.local.runtime.podspec import CONFIG_ERROR, Container, LocalPod, Variable
 from isoproxy.local.runtime.variables import expand
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 
-from isoproxy.local.runtime.interface import CannotRun, PodId, PodRuntime
+from isoproxy.local.runtime.facts import CannotRun, PodId
+from isoproxy.local.runtime.interface import PodRuntime
 from isoproxy.local.runtime.podspec import Container
 from isoproxy.local.runtime.probes import ProbeLoop, checker
 

@@ -11,7 +11,8 @@ from isoproxy.kube.api import KubeApi
 from isoproxy.kube.errors import AlreadyExists, ApiError, Conflict
 from isoproxy.kube.resources import PODS, Resource
 from isoproxy.local.runtime.environment import program, references
-from isoproxy.local.runtime.interface import CannotRun, PodRuntime, Program, Sandbox
+from isoproxy.local.runtime.facts import CannotRun, Program, Sandbox
+from isoproxy.local.runtime.interface import PodRuntime
 from isoproxy.local.runtime.persistence import persist
 from isoproxy.local.runtime.podspec import LocalPod, PodSpec
 from isoproxy.local.runtime.references import fetch

@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorProcess, IReactorTime
 from twisted.internet.task import deferLater
 
 from isoproxy.local.runtime.channel import Channel
-from isoproxy.local.runtime.interface import CannotRun
+from isoproxy.local.runtime.facts import CannotRun
 from isoproxy.local.runtime.supervisor import wire
 
 log = txaio.make_logger()
@@ -92,9 +92,8 @@ class Lifeline:
             self._on_report(report)
 
     def _ended(self, _: None) -> None:
-        self._channel = None
-        self.folder = ""
-        if not self._stopped:
+        was_up, self.folder, self._channel = bool(self.folder), "", None
+        if was_up and not self._stopped:
             log.error("the supervisor of the pods has ended; all pods are lost")
             self._on_lost()
         self._tell()

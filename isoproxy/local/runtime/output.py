@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from isoproxy.local.apiserver.logs import LogLine
-from isoproxy.local.runtime.interface import PodId
+from isoproxy.local.runtime.facts import PodId
 
 _LONGEST_LINE = 64 * 1024  # bytes; a longer one is cut into pieces
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from isoproxy.local.runtime.interface import CannotRun, PodId
+from isoproxy.local.runtime.facts import CannotRun, PodId
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import InvalidObject, Json, model, parse
 from isoproxy.model.pod import PodStatus

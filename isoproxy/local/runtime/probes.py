@@ -12,7 +12,8 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from isoproxy.local.runtime.interface import CannotRun, PodId, PodRuntime
+from isoproxy.local.runtime.facts import CannotRun, PodId
+from isoproxy.local.runtime.interface import PodRuntime
 from isoproxy.local.runtime.podspec import Container, ExecAction, HttpAction, Probe
 
 log = txaio.make_logger()

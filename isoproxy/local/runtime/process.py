@@ -10,7 +10,8 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.interfaces import IReactorProcess, IReactorTCP, IReactorTime, IStreamClientEndpoint
 
 from isoproxy.local.runtime.addresses import AddressesExhausted, AddressPool
-from isoproxy.local.runtime.interface import CannotRun, Exit, PodId, Program, ProgramObserver, Sandbox
+from isoproxy.local.runtime.facts import CannotRun, Exit, PodId, Program, Sandbox
+from isoproxy.local.runtime.interface import ProgramObserver
 from isoproxy.local.runtime.lifeline import Lifeline
 from isoproxy.local.runtime.listeners import ListenTable, open_table
 from isoproxy.local.runtime.output import Logs, OutputLog

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import txaio
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from isoproxy.local.runtime.interface import CannotRun
+from isoproxy.local.runtime.facts import CannotRun
 from isoproxy.local.runtime.listeners import Listeners, ListenTable, Target
 from isoproxy.local.runtime.supervisor import procfs
 

@@ -1,6 +1,6 @@
 """Whether and when a program that ended is started again, as a kubelet decides it. Pure."""
 
-from isoproxy.local.runtime.interface import Exit
+from isoproxy.local.runtime.facts import Exit
 from isoproxy.local.runtime.podspec import RestartPolicy
 
 _FIRST = 10.0  # seconds

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from isoproxy.local.runtime.environment import HOST_IP
-from isoproxy.local.runtime.interface import Exit
+from isoproxy.local.runtime.facts import Exit
 from isoproxy.model.parsing import Json
 
 

@@ -11,8 +11,8 @@ from twisted.python.failure import Failure
 
 from isoproxy.kube.errors import Conflict, KubeError, NotFound
 from isoproxy.kube.resources import PODS
+from isoproxy.local.runtime.facts import CannotRun, Exit
 from isoproxy.local.runtime.health import Readiness
-from isoproxy.local.runtime.interface import CannotRun, Exit
 from isoproxy.local.runtime.launch import Node, bind, prepare
 from isoproxy.local.runtime.persistence import persist
 from isoproxy.local.runtime.podspec import LocalPod, PodSpec, runnable
@@ -22,7 +22,7 @@ from isoproxy.local.runtime.status import PodState, Running, Terminated, Waiting
 log = txaio.make_logger()
 
 _SOON = 0.1  # seconds; most programs listen by then, and one write tells both that they run and that they are Ready
-_LATER = 1.0  # seconds; most pods run by then
+_LATER = 3.0  # seconds; most pods run by then
 _STARTING = 5.0  # seconds for which a pod that is not Ready counts as starting
 _LOST = Exit(137, 0, "ContainerStatusUnknown", "the pod was lost when its node stopped")
 

@@ -12,7 +12,7 @@ from twisted.internet.task import deferLater
 from isoproxy.kube.api import KubeApi
 from isoproxy.kube.errors import Conflict, KubeError, NotFound
 from isoproxy.kube.resources import PODS, Json
-from isoproxy.local.runtime.interface import PodId
+from isoproxy.local.runtime.facts import PodId
 from isoproxy.local.runtime.persistence import is_final, pause
 from isoproxy.local.runtime.status import PodState, status
 

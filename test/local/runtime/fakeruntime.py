@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-from isoproxy.local.runtime.interface import CannotRun, Exit, PodId, Program, ProgramObserver, Sandbox
+from isoproxy.local.runtime.facts import CannotRun, Exit, PodId, Program, Sandbox
+from isoproxy.local.runtime.interface import ProgramObserver
 
 
 class FakeRuntime:

@@ -11,7 +11,8 @@ from typing import Any
 from twisted.internet.task import deferLater
 
 from isoproxy.local.runtime.addresses import AddressPool
-from isoproxy.local.runtime.interface import Exit, PodId, PodRuntime, Program
+from isoproxy.local.runtime.facts import Exit, PodId, Program
+from isoproxy.local.runtime.interface import PodRuntime
 from isoproxy.local.runtime.process import ProcessRuntime
 
 WITHIN = 20.0  # seconds; on a busy machine

@@ -4,7 +4,7 @@ import pytest
 
 from isoproxy.kube.resources import Json
 from isoproxy.local.runtime.environment import Reference, program, references
-from isoproxy.local.runtime.interface import CannotRun, Program, Sandbox
+from isoproxy.local.runtime.facts import CannotRun, Program, Sandbox
 from isoproxy.local.runtime.podspec import runnable
 from test.local.runtime.test_podspec import pod
 

@@ -8,7 +8,7 @@ import pytest
 import pytest_twisted
 
 from isoproxy.local.runtime.channel import Channel
-from isoproxy.local.runtime.interface import CannotRun
+from isoproxy.local.runtime.facts import CannotRun
 from isoproxy.local.runtime.supervisor import wire
 from test.local.runtime.support import eventually, leftovers, make_runtime, pod_id, run, the_reactor
 

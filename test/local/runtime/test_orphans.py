@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest_twisted
 
-from isoproxy.local.runtime.interface import Exit
+from isoproxy.local.runtime.facts import Exit
 from isoproxy.local.runtime.process import ProcessRuntime
 from isoproxy.local.runtime.supervisor.procfs import children
 from test.local.runtime.support import (

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isoproxy.local.apiserver.logs import LogLine, PodLogs
-from isoproxy.local.runtime.interface import PodId
+from isoproxy.local.runtime.facts import PodId
 from isoproxy.local.runtime.output import Logs, OutputLog
 
 POD = PodId("default", "pod", "uid")

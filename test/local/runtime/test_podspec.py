@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from isoproxy.kube.resources import Json
-from isoproxy.local.runtime.interface import CannotRun
+from isoproxy.local.runtime.facts import CannotRun
 from isoproxy.local.runtime.podspec import LocalPod, parse_pod, runnable
 
 

@@ -4,7 +4,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from isoproxy.kube.resources import Json
-from isoproxy.local.runtime.interface import CannotRun
+from isoproxy.local.runtime.facts import CannotRun
 from isoproxy.local.runtime.podspec import Container, Probe, runnable
 from isoproxy.local.runtime.probes import ProbeLoop, Tally, checker
 from test.local.runtime.fakeruntime import FakeRuntime
@@ -51,7 +51,13 @@ class Loop:
         self.answer = False
         self.asked: list[float] = []
         self.said: list[bool] = []
-        self.loop = ProbeLoop(self.clock, probe(**settings), self.check, self.said.append)
+        self.loop = ProbeLoop(self.clock, probe(**settings), self.check, self.hear)
+        self.at_once = False  # stop at the first word
+
+    def hear(self, ready: bool) -> None:
+        self.said.append(ready)
+        if self.at_once:
+            self.loop.stop()
 
     async def check(self) -> bool:
         self.asked.append(round(self.clock.seconds(), 2))
@@ -95,7 +101,7 @@ def test_who_stops_hears_nothing_more_and_asks_nothing() -> None:
 
 def test_it_can_be_stopped_by_whom_it_tells() -> None:
     loop = Loop()
-    loop.loop._on_change = lambda ready: loop.loop.stop()
+    loop.at_once = True
     loop.answer = True
     loop.pass_time(60.0)
     assert len(loop.asked) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 
-from isoproxy.local.runtime.interface import CannotRun, Exit, Program
+from isoproxy.local.runtime.facts import CannotRun, Exit, Program
 from isoproxy.local.runtime.process import ProcessRuntime
 from test.local.runtime.support import (
     DAEMON,

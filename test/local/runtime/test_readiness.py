@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from twisted.internet.task import Clock
 
-from isoproxy.local.runtime.interface import CannotRun
+from isoproxy.local.runtime.facts import CannotRun
 from isoproxy.local.runtime.listeners import Listeners, Target
 from isoproxy.local.runtime.readiness import ListenWatch
 

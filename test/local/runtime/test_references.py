@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 from isoproxy.kube.errors import Forbidden, NotSent
 from isoproxy.kube.resources import Json, Resource
 from isoproxy.local.runtime.environment import Reference
-from isoproxy.local.runtime.interface import CannotRun
+from isoproxy.local.runtime.facts import CannotRun
 from isoproxy.local.runtime.references import fetch
 from test.local.runtime.fakeapi import FakeApi
 

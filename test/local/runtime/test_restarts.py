@@ -2,7 +2,7 @@
 
 import pytest
 
-from isoproxy.local.runtime.interface import Exit
+from isoproxy.local.runtime.facts import Exit
 from isoproxy.local.runtime.podspec import RestartPolicy
 from isoproxy.local.runtime.restarts import back_off, restarts
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from isoproxy.kube.resources import Json
-from isoproxy.local.runtime.interface import Exit
+from isoproxy.local.runtime.facts import Exit
 from isoproxy.local.runtime.status import PodState, Running, Terminated, Waiting, status, unscheduled
 
 THEN = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from isoproxy.kube.errors import Forbidden, NotSent
-from isoproxy.local.runtime.interface import CannotRun
+from isoproxy.local.runtime.facts import CannotRun
 from isoproxy.local.runtime.node import NODE_NAME, NodeAgent
 from test.local.runtime.fakeapi import FakeApi
 from test.local.runtime.fakeruntime import FakeRuntime

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from isoproxy.kube.api import Patch, PatchKind
 from isoproxy.kube.errors import Conflict, Forbidden, KubeError, NotFound, NotSent
 from isoproxy.kube.resources import Json, Resource
-from isoproxy.local.runtime.interface import PodId
+from isoproxy.local.runtime.facts import PodId
 from isoproxy.local.runtime.status import PodState
 from isoproxy.local.runtime.writer import StatusWriter
 from test.local.runtime.fakeapi import FakeApi
@@ -62,7 +62,8 @@ class Stage:
     def __init__(self) -> None:
         self.clock = Clock()
         self.api = SlowApi()
-        self.writer = StatusWriter(self.api, self.clock, now=lambda: NOW, jitter=lambda: 0.5)
+        self.now = NOW
+        self.writer = StatusWriter(self.api, self.clock, now=lambda: self.now, jitter=lambda: 0.5)
 
     def put(self, restarts: int, pod: PodId = POD, delay: float = 0.0) -> None:
         self.writer.put(pod, replace(STATE, restarts=restarts), delay=delay)
@@ -137,7 +138,7 @@ def test_a_refusal_ends_it_until_there_is_news(stage: Stage, error: KubeError) -
 def test_conditions_keep_their_times_from_what_was_written(stage: Stage) -> None:
     stage.put(1)
     stage.api.answer()
-    stage.writer._now = lambda: NOW.replace(year=2027)
+    stage.now = NOW.replace(year=2027)
     stage.put(2)
     times = {c["lastTransitionTime"] for c in stage.api.patches[1]["status"]["conditions"]}
     assert times == {"2026-01-01T00:00:00Z"}

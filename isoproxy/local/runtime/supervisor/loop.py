@@ -6,6 +6,8 @@ import selectors
 import time
 from collections.abc import Callable
 
+_TIDY = 1000  # timers
+
 
 class Timer:
     """A call to come; `cancel` keeps it from coming, at any time."""
@@ -24,6 +26,7 @@ class Loop:
         self._selector = selectors.DefaultSelector()
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
+        self._tidy_at = _TIDY
 
     def when_readable(self, fd: int, callback: Callable[[], object]) -> None:
         """Call back whenever there is something to read, until `forget(fd)`."""
@@ -40,6 +43,10 @@ class Loop:
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
         """Call back once, in so many seconds."""
+        if len(self._timers) >= self._tidy_at:  # most are cancelled long before their time
+            self._timers = [entry for entry in self._timers if entry[2].callback is not None]
+            heapq.heapify(self._timers)
+            self._tidy_at = max(_TIDY, 2 * len(self._timers))
         timer = Timer(callback)
         heapq.heappush(self._timers, (time.monotonic() + delay, next(self._order), timer))
         return timer

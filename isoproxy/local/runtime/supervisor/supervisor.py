@@ -25,6 +25,7 @@ class Pod:
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.env: dict[str, str] = {}
+        self.working_directory = ""
         self.job: Job | None = None  # None: nothing runs
         self.runs: dict[int, Job] = {}  # commands beside it
         self.finished = False
@@ -102,7 +103,7 @@ class Supervisor:
             self._report(wire.Ended(number, False, 128, 0, "it runs already, or the runtime is stopping"))
             return
         output = Output(self._loop, self._output_size, lambda data, left_out: self._send_output(number, data, left_out))
-        pod.env = request.env
+        pod.env, pod.working_directory = request.env, request.working_directory
 
         def ended(outcome: Outcome) -> None:
             pod.job = None
@@ -116,7 +117,7 @@ class Supervisor:
             os.makedirs(pod.folder, mode=0o700, exist_ok=True)
             pod.job = Job(
                 self._loop,
-                Command(request.argv, pod.env, pod.folder, request.working_directory),
+                Command(request.argv, pod.env, pod.folder, pod.working_directory),
                 on_started=lambda pid: self._report(wire.Started(number, pid)),
                 on_output=output.append,
                 on_ended=ended,
@@ -138,7 +139,7 @@ class Supervisor:
             self._clean_up(request.pod, pod)
 
         try:
-            job = Job(self._loop, Command(request.argv, pod.env, pod.folder, ""), on_ended=ended)
+            job = Job(self._loop, Command(request.argv, pod.env, pod.folder, pod.working_directory), on_ended=ended)
         except CannotSpawn as error:
             self._report(wire.Ran(request.run, 128, str(error)))
         else:

@@ -49,3 +49,16 @@ def test_room_to_write_is_told() -> None:
     assert called == ["writable"]
     os.close(out)
     os.close(into)
+
+
+def test_many_cancelled_timers_are_not_kept_for_their_time() -> None:
+    loop, called = Loop(), []
+    loop.call_later(0.0, lambda: called.append("kept"))
+    timers = [loop.call_later(1000.0, lambda: None) for _ in range(999)]
+    for timer in timers:
+        timer.cancel()
+    for _ in range(100_000):
+        loop.call_later(1000.0, lambda: None).cancel()
+    assert len(loop._timers) <= 1000
+    loop.turn(None)
+    assert called == ["kept"]
