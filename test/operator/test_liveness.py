@@ -146,6 +146,17 @@ class TestASilentProxy:
         assert QUIET_SECONDS + LEASE_SECONDS <= changes[Verdict.EXPIRED] <= QUIET_SECONDS + LEASE_SECONDS + 7
         assert GRACE <= changes[Verdict.LOST] - changes[Verdict.EXPIRED] <= GRACE + PROBE_SECONDS
 
+    def test_is_read_at_every_look_though_looks_are_never_quite_on_time(self) -> None:
+        world = among_living()
+        world.run(5)
+        world.die("x-1")
+        for looked_at in (15.0, 19.99, 25.02, 30.0, 34.98):
+            world.now = looked_at
+            world.renew(key("y-1"))
+            world.look()
+        assert world.reads == 5
+        assert world.verdict("x-1") is Verdict.EXPIRED
+
     def test_is_judged_by_the_time_between_the_first_answer_and_the_last_question(self) -> None:
         """A slow answer may be older than it looks."""
         liveness = Liveness(grace_seconds=GRACE)
