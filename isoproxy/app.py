@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from isoproxy.kube.client import KubeClient
 from isoproxy.kube.config import Connection
-from isoproxy.listening import listen_now
+from isoproxy.listening import listen_now, url_of
 from isoproxy.observe.accesslog import AccessLog
 from isoproxy.observe.health import Health
 from isoproxy.observe.metrics import Metrics
@@ -57,6 +57,7 @@ class Application(Service):
         if settings.metrics_listen:
             factory = web_factory(metrics=self._metrics, health=self._health, clock=self._reactor)
             self._web = listen_now(self._reactor, settings.metrics_listen, factory, "--metrics-listen")
+            log.info("metrics and health are at {url}", url=url_of(self._web))
         connection = settings.connection
         if settings.local is not None:
             # Only then: the schemas of the API server cost half a second and 50 MiB that a proxy has no use for.

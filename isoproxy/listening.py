@@ -22,3 +22,10 @@ def listen_now(reactor: Any, description: str, factory: IProtocolFactory, option
         problem = error.socketError.strerror if isinstance(error, CannotListenError) else str(error)
         raise SystemExit(f"isoproxy: {option} {description}: {problem}")
     return outcome[0]
+
+
+def url_of(port: IListeningPort) -> str:
+    """Return where to find what a TCP port serves by HTTP, as seen from this machine."""
+    address: Any = port.getHost()
+    host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{address.port}"

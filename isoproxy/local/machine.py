@@ -10,7 +10,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 
 from isoproxy.kube.api import KubeApi
-from isoproxy.listening import listen_now
+from isoproxy.listening import listen_now, url_of
 from isoproxy.local.apiserver.server import ApiServer
 from isoproxy.local.documents import Document, UnreadableManifest, read, split
 from isoproxy.local.guide import Guide
@@ -50,9 +50,7 @@ class Machine:
     def listen(self) -> str:
         """Begin to serve the API; returns its URL, and raises SystemExit where that is not to be had."""
         self._port = listen_now(self._reactor, self._settings.listen, self._server.site(), "--api-listen")
-        address: Any = self._port.getHost()
-        host = "127.0.0.1" if address.host in ("0.0.0.0", "") else address.host
-        self._url = f"http://{f'[{host}]' if ':' in host else host}:{address.port}"
+        self._url = url_of(self._port)
         return self._url
 
     async def start(self, api: KubeApi) -> None:

@@ -1,0 +1,129 @@
+"""What an API server shows and takes, by plain HTTP: the view of somebody else than isoproxy's own client."""
+
+import json
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from test.e2e.waiting import BOUND, eventually
+
+Json = dict[str, Any]
+
+OURS = "/apis/soh.re/v1alpha1/namespaces/default"
+DEDIS = f"{OURS}/dedicatedservices"
+IPODS = f"{OURS}/isolationpods"
+PODS = "/api/v1/namespaces/default/pods"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+MERGE = "application/merge-patch+json"
+
+
+class Refused(Exception):
+    """The API server answered with an error status."""
+
+    def __init__(self, code: int, body: Json) -> None:
+        super().__init__(f"{code}: {body.get('message')}")
+        self.code = code
+        self.body = body
+
+
+class Api:
+    """One API server."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._address = urlsplit(url).netloc
+
+    def request(self, method: str, path: str, body: Json | None = None, *, content_type: str = MERGE) -> Json:
+        """Return the JSON answer; raises Refused, OSError."""
+        connection = HTTPConnection(self._address, timeout=BOUND)
+        try:
+            content = json.dumps(body) if body is not None else None
+            connection.request(method, path, content, {"Content-Type": content_type} if content else {})
+            response = connection.getresponse()
+            answer: Json = json.loads(response.read())
+        finally:
+            connection.close()
+        if response.status >= 400:
+            raise Refused(response.status, answer)
+        return answer
+
+    def items(self, path: str, **query: str) -> list[Json]:
+        """Return all objects of a collection."""
+        items: list[Json] = self.request("GET", f"{path}?{urlencode(query)}")["items"]
+        return items
+
+    def create(self, path: str, manifest: Json) -> Json:
+        """Create an object in a collection."""
+        return self.request("POST", path, manifest, content_type="application/json")
+
+    def patch(self, path: str, change: Json) -> Json:
+        """Merge a change into an object."""
+        return self.request("PATCH", path, change)
+
+    def delete(self, path: str) -> Json:
+        """Delete an object."""
+        return self.request("DELETE", path)
+
+    # What the tests look at, in namespace default
+
+    def service(self, name: str) -> Json:
+        """Return a DedicatedService."""
+        return self.request("GET", f"{DEDIS}/{name}")
+
+    def records(self, service: str) -> list[Json]:
+        """Return the IsolationPods of a service."""
+        return self.items(IPODS, labelSelector=f"soh.re/service={service}")
+
+    def pods(self, service: str) -> list[Json]:
+        """Return the Pods of a service."""
+        return self.items(PODS, labelSelector=f"soh.re/service={service},soh.re/role=pod")
+
+    def condition(self, name: str, kind: str) -> Json:
+        """Return a condition of a service, {} where there is none yet."""
+        found = self.service(name).get("status", {}).get("conditions", [])
+        return next((condition for condition in found if condition["type"] == kind), {})
+
+    def endpoints(self, name: str, count: int = 1) -> list[tuple[str, int]]:
+        """Wait until a service is reachable at ``count`` addresses, and return them, sorted."""
+
+        def published() -> list[str]:
+            endpoints: list[str] = self.service(name).get("status", {}).get("endpoints", [])
+            return endpoints if len(endpoints) == count else []
+
+        found = eventually(published, f"{count} endpoints of {name} in its status")
+        return [(host, int(port)) for host, _, port in (endpoint.rpartition(":") for endpoint in found)]
+
+    def is_at_base(self, name: str, size: int) -> bool:
+        """Whether exactly ``size`` pods are there, all Ready and unused, and nothing else of the service."""
+        records, pods = self.records(name), self.pods(name)
+        return (
+            len(records) == len(pods) == size
+            and all(record["status"]["phase"] == "Idle" for record in records)
+            and all(is_ready(pod) and "deletionTimestamp" not in pod["metadata"] for pod in pods)
+            and self.service(name)["status"].get("availableTargets", 0) == size
+        )
+
+    def wait_for_base(self, name: str, size: int, *, within: float = BOUND) -> None:
+        """Wait until the pool of a service is full, and nothing else of it is left."""
+        try:
+            eventually(lambda: self.is_at_base(name, size), f"{size} pods of {name}, warm", within=within)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.picture(name)}") from error
+
+    def picture(self, name: str) -> str:
+        """Describe a service and its pods in a few lines."""
+        lines = [str(self.service(name).get("status"))]
+        lines += [f"{record['metadata']['name']} {record['spec']} {record['status']}" for record in self.records(name)]
+        lines += [f"{pod['metadata']['name']} Ready={is_ready(pod)}" for pod in self.pods(name)]
+        return "\n".join(lines)
+
+
+def names(objects: list[Json]) -> set[str]:
+    """Return the names of objects."""
+    return {found["metadata"]["name"] for found in objects}
+
+
+def is_ready(pod: Json) -> bool:
+    """Whether a Pod says that it is Ready."""
+    conditions = pod.get("status", {}).get("conditions", [])
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)

@@ -1,0 +1,39 @@
+"""What connects to a service: plain sockets, one at a time or many."""
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from test.e2e import program
+from test.e2e.waiting import BOUND
+
+Address = tuple[str, int]
+
+
+@contextmanager
+def connected(address: Address) -> Iterator[socket.socket]:
+    """Connect; nothing on this connection may take longer than the bound."""
+    with socket.create_connection(address, timeout=BOUND) as peer:
+        yield peer
+
+
+def ask(peer: socket.socket, line: bytes) -> bytes:
+    """Send a line, and return the answer's first."""
+    peer.sendall(line + b"\n")
+    return program.receive(peer).rstrip(b"\n")
+
+
+def who_serves(address: Address) -> tuple[str, int]:
+    """Make one connection to the program ``who``: return its pod's name, and which connection of that pod this was."""
+    with connected(address) as peer:
+        name, number = ask(peer, b"who?").decode().split()
+        peer.shutdown(socket.SHUT_WR)
+        assert program.receive(peer, b"") == b""
+    return name, int(number)
+
+
+def burst(address: Address, *, connections: int, at_once: int) -> list[tuple[str, int]]:
+    """Make many connections to the program ``who``, so many at once, and return who served each."""
+    with ThreadPoolExecutor(at_once) as threads:
+        return list(threads.map(who_serves, [address] * connections))

@@ -1,0 +1,39 @@
+"""Waiting for what other processes do: each wait has a bound, and says what it waited for."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+BOUND = 20.0
+"""Seconds that anything may take that takes a moment on an idle machine."""
+_POLL = 0.05
+
+
+class TooLate(AssertionError):
+    """What was waited for did not happen."""
+
+
+def eventually(look: Callable[[], T | None], what: str, *, within: float = BOUND) -> T:
+    """Return the first true thing that ``look`` returns; an AssertionError in it means not yet."""
+    deadline = time.monotonic() + within
+    while True:
+        last: object
+        try:
+            last = found = look()
+            if found:
+                return found
+        except AssertionError as error:
+            last = error
+        if time.monotonic() >= deadline:
+            raise TooLate(f"not in {within:g} s: {what}; last seen: {last!r}")
+        time.sleep(_POLL)  # other processes tell nobody when they are done: looking again is all there is
+
+
+def throughout(look: Callable[[], bool], what: str, *, seconds: float) -> None:
+    """Fail as soon as ``look`` returns something false, and return after ``seconds`` of true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert look(), f"no longer so: {what}"
+        time.sleep(_POLL)
