@@ -16,11 +16,20 @@ _MAX_DOUBLINGS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What a Lease tells the operator."""
+class Demand:
+    """What a proxy has and lacks: connections ``queued``; pods ``held`` that the API server shows as unused, and how
+    many of those are ``claimed`` (or given back) all the same, which is not written yet."""
 
     queued: int = 0
     held: int = 0
+    claimed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a Lease tells the operator."""
+
+    demand: Demand = Demand()
     draining: bool = False
     ended: bool = False
     listen: str = ""
@@ -29,8 +38,9 @@ class Said:
     def annotations(self, grace_seconds: int) -> dict[str, str | None]:
         """Return it as annotations; None takes one away."""
         return {
-            names.ANNOTATION_QUEUED: str(self.queued),
-            names.ANNOTATION_HELD: str(self.held),
+            names.ANNOTATION_QUEUED: str(self.demand.queued),
+            names.ANNOTATION_HELD: str(self.demand.held),
+            names.ANNOTATION_CLAIMED: str(self.demand.claimed),
             names.ANNOTATION_GRACE: str(grace_seconds),
             names.ANNOTATION_DRAINING: "true" if self.draining else None,
             names.ANNOTATION_ENDED: "true" if self.ended else None,
@@ -40,7 +50,7 @@ class Said:
 
     def is_urgent_after(self, before: "Said") -> bool:
         """Whether someone waits for it to be heard: the first client in the queue, or whoever manages the proxy."""
-        return (self.queued > 0 and before.queued == 0) or self._state != before._state
+        return (self.demand.queued > 0 and before.demand.queued == 0) or self._state != before._state
 
     @property
     def _state(self) -> tuple[bool, bool, str, str]:

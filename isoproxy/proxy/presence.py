@@ -20,7 +20,7 @@ from isoproxy.kube.errors import AlreadyExists, KubeError, NotFound
 from isoproxy.kube.resources import LEASES, Json
 from isoproxy.model import names
 from isoproxy.model.proxylease import lease_manifest
-from isoproxy.proxy.leasepace import COALESCE_SECONDS, LeasePace, Said
+from isoproxy.proxy.leasepace import COALESCE_SECONDS, Demand, LeasePace, Said
 from isoproxy.proxy.timestamps import rfc3339
 from isoproxy.timesource import TimeSource
 
@@ -51,12 +51,12 @@ class Presence:
         holder: Holder,
         time: TimeSource,
         grace_seconds: int,
-        demand: Callable[[], tuple[int, int]],
+        demand: Callable[[], Demand],
         on_held: Callable[[], None],
         on_fenced: Callable[[], None],
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """``demand`` gives the connections queued and the pods held, now. ``on_held`` is called when the Lease is held
+        """``demand`` gives what the proxy has and lacks, now. ``on_held`` is called when the Lease is held
         for the first time, and again after each fence; ``on_fenced`` when the fence falls."""
         self._api = api
         self._holder = holder
@@ -136,8 +136,7 @@ class Presence:
         return True
 
     def _said(self) -> Said:
-        queued, held = self._demand()
-        return replace(self._state, queued=queued, held=held)
+        return replace(self._state, demand=self._demand())
 
     def _plan(self) -> None:
         """Have the next write made when it is due."""

@@ -19,6 +19,7 @@ from isoproxy.observe.outcomes import Outcome
 from isoproxy.proxy.assignments import Assignments
 from isoproxy.proxy.connection import Connection, RelayFactory
 from isoproxy.proxy.dialer import Dialer
+from isoproxy.proxy.leasepace import Demand
 from isoproxy.proxy.listener import ClientFactory, Listen, Listener
 from isoproxy.proxy.presence import Holder, Presence
 from isoproxy.proxy.records import Records
@@ -242,7 +243,7 @@ class ProxyService(Service):
 
     # What the parts tell each other
 
-    def _demand(self) -> tuple[int, int]:
+    def _demand(self) -> Demand:
         return self._sessions.demand()
 
     def _demand_changed(self, urgent: bool) -> None:

@@ -14,6 +14,7 @@ from isoproxy.observe.outcomes import Outcome
 from isoproxy.proxy.backend import Backend
 from isoproxy.proxy.connection import Connection, RelayFactory
 from isoproxy.proxy.dialer import Dialer
+from isoproxy.proxy.leasepace import Demand
 from isoproxy.proxy.records import Records
 from isoproxy.proxy.session import Limits, Queued
 from isoproxy.proxy.stock import Return, Serve, Stock
@@ -77,9 +78,10 @@ class Sessions:
         connection.begin()
         return connection
 
-    def demand(self) -> tuple[int, int]:
-        """Return how many connections wait, and how many pods are held that the API server still shows as Idle."""
-        return self._stock.queued, len(self._stock) + self._records.untold
+    def demand(self) -> Demand:
+        """Return what the Lease is to say."""
+        claimed = self._records.untold
+        return Demand(queued=self._stock.queued, held=len(self._stock) + claimed, claimed=claimed)
 
     def live(self) -> Live:
         """Return the state of things, for metrics."""

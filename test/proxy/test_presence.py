@@ -10,6 +10,7 @@ from isoproxy.kube.errors import Forbidden, NotSent, ServerError
 from isoproxy.kube.resources import LEASES
 from isoproxy.model.parsing import parse
 from isoproxy.model.proxylease import ProxyLease
+from isoproxy.proxy.leasepace import Demand
 from isoproxy.proxy.presence import Holder, Presence
 from isoproxy.timesource import TimeSource
 from test.proxy.memoryapi import HANGS, INSTANCE, REPLY_LOST, Fault, MemoryApi
@@ -25,7 +26,7 @@ class World:
 
     clock: Clock = field(default_factory=Clock)
     api: MemoryApi = field(default_factory=MemoryApi)
-    demand: tuple[int, int] = (0, 0)
+    demand: Demand = field(default_factory=Demand)
     events: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -85,7 +86,7 @@ def test_it_is_renewed_every_five_seconds_by_a_write_that_changes_it(held: World
 
 
 def test_the_first_in_the_queue_is_told_at_once(held: World) -> None:
-    held.demand = (1, 0)
+    held.demand = Demand(queued=1)
     held.presence.demand_changed(urgent=True)
     held.clock.advance(0)
     assert held.lease().queued == 1
@@ -94,7 +95,7 @@ def test_the_first_in_the_queue_is_told_at_once(held: World) -> None:
 def test_a_busy_proxy_writes_four_times_a_second_at_most(held: World) -> None:
     before = held.writes()
     for number in range(1000):
-        held.demand = (0, number % 7)
+        held.demand = Demand(held=number % 7)
         held.presence.demand_changed()
         held.clock.advance(0.01)
     assert held.writes() - before <= 41
@@ -104,12 +105,12 @@ def test_a_busy_proxy_writes_four_times_a_second_at_most(held: World) -> None:
 
 def test_one_write_is_in_flight_at_a_time(held: World) -> None:
     held.api.fault("patch", fault=HANGS)
-    held.demand = (1, 0)
+    held.demand = Demand(queued=1)
     held.presence.demand_changed(urgent=True)
     held.clock.advance(0)
     before = held.writes()
     for number in range(20):
-        held.demand = (number, 0)
+        held.demand = Demand(queued=number)
         held.presence.demand_changed(urgent=True)
         held.clock.advance(0.1)
     assert held.writes() == before
@@ -240,7 +241,7 @@ def test_the_last_word_is_said_and_nothing_after_it(held: World) -> None:
 
 def test_the_last_word_waits_for_the_write_in_flight(held: World) -> None:
     held.api.fault("patch", fault=HANGS)
-    held.demand = (1, 0)
+    held.demand = Demand(queued=1)
     held.presence.demand_changed(urgent=True)
     held.clock.advance(0)
     result = end(held, 6.0)
