@@ -52,8 +52,8 @@ _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def encode(value: Any) -> bytes:
-    """A JSON value as compact UTF-8."""
-    return _to_json(value).encode()
+    """A JSON value as compact UTF-8; half a surrogate pair, which JSON can say and UTF-8 cannot, becomes `?`."""
+    return _to_json(value).encode(errors="replace")
 
 
 class Bucket:
@@ -149,5 +149,6 @@ class Store:
 
     def compact(self) -> None:
         """Forget all history: no watch or list can begin before now."""
+        self._first = self.version
         for bucket in self:
             bucket.history.forget(self.version)

@@ -51,18 +51,20 @@ class Server:
 
     def create(self, kind: Kind, body: Json, namespace: str = "default") -> Json:
         """Create a copy of the body; returns a copy of what is stored."""
-        return copied(self.core.create(kind, namespace if kind.namespaced else "", copied(body)).stored.object)
+        made: Json = copied(self.core.create(kind, namespace if kind.namespaced else "", copied(body)).stored.object)
+        return made
 
     def define(self, crd: Json) -> Json:
         return self.create(self.kind("customresourcedefinitions", "apiextensions.k8s.io"), crd)
 
     def get(self, kind: Kind, name: str, namespace: str = "default") -> Json:
-        return copied(self.core.get(kind, namespace if kind.namespaced else "", name).object)
+        found: Json = copied(self.core.get(kind, namespace if kind.namespaced else "", name).object)
+        return found
 
     def patch(self, kind: Kind, name: str, patch: Any, namespace: str = "default", **more: Any) -> Json:
-        return copied(
-            self.core.patch(kind, namespace if kind.namespaced else "", name, copied(patch), **more).stored.object
-        )
+        written = self.core.patch(kind, namespace if kind.namespaced else "", name, copied(patch), **more)
+        made: Json = copied(written.stored.object)
+        return made
 
     def names(self, kind: Kind, namespace: str | None = "default") -> list[str]:
         return [item.object["metadata"]["name"] for item in self.core.list(kind, namespace).items]
@@ -73,6 +75,7 @@ class Server:
 
 
 def copied(value: Any) -> Any:
+    """A value that shares nothing with the one given."""
     return json.loads(json.dumps(value))
 
 

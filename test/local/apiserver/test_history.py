@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoproxy.local.apiserver.history import Change, History
@@ -32,6 +32,7 @@ def test_before_its_beginning_nothing_is_known() -> None:
     assert history(5, 10).after(99) is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(1, 50))
 def test_the_newest_changes_are_kept_and_the_floor_says_which_are_not(count: int, capacity: int) -> None:
     made = history(count, capacity)
@@ -41,6 +42,7 @@ def test_the_newest_changes_are_kept_and_the_floor_says_which_are_not(count: int
     assert made.floor == 100 or made.after(made.floor - 1) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 400), max_size=60))
 def test_it_is_bounded_in_bytes(sizes: list[int]) -> None:
     made = History(1_000, 2_000, 0)

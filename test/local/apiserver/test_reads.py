@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoproxy.local.apiserver.options import ListOptions
@@ -28,6 +28,7 @@ def test_a_list_is_sorted_and_says_its_version() -> None:
     assert found.version == server.core.store.version
 
 
+@settings(deadline=None)
 @given(st.integers(0, 12), st.integers(1, 5))
 def test_pages_together_are_the_list_as_it_was_at_the_first(count: int, limit: int) -> None:
     server = filled(count)

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoproxy.local.apiserver.selectors import parse
@@ -81,6 +81,7 @@ def test_selectors_are_bounded() -> None:
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,5}[a-z0-9])?", fullmatch=True)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(NAMES, NAMES, max_size=5))
 def test_an_object_matches_the_selector_of_its_own_labels(labels: dict[str, str]) -> None:
     assert matches(labels, ",".join(f"{key}={value}" for key, value in labels.items()))

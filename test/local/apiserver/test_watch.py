@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoproxy.local.apiserver.options import ListOptions
@@ -174,6 +174,7 @@ def follow(state: dict[str, Json], watch: Watch) -> dict[str, Json]:
     return state
 
 
+@settings(deadline=None)
 @given(ACTIONS, st.integers(0, 40), st.sampled_from(["", "in=1", "in!=1"]))
 def test_a_watcher_that_resumes_from_any_cursor_sees_what_a_list_sees(
     actions: list[tuple[str, int]], pause: int, selector: str

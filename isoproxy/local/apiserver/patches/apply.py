@@ -30,7 +30,8 @@ def apply(node: Node, live: Json, config: Json, applier: Entry, *, force: bool, 
         everything = fieldsets.of_object(node, live)
         entries = [replace(applier, manager=BEFORE, operation="Update", subresource="", fields=everything)]
     others = [entry for entry in entries if entry.identity != applier.identity]
-    previous = next((entry.fields for entry in entries if entry.identity == applier.identity), {})
+    before = next((entry for entry in entries if entry.identity == applier.identity), applier)
+    previous = before.fields
     clashes = _conflicts(node, live, config, wanted, others)
     if clashes and not force:
         raise _refusal(clashes)
@@ -42,7 +43,8 @@ def apply(node: Node, live: Json, config: Json, applier: Entry, *, force: bool, 
         dropped = fieldsets.difference(dropped, entry.fields)
     asked = {key: value for key, value in config.items() if key not in ignored}
     merged: Json = merge(node, fieldsets.remove(node, live, dropped) if dropped else live, asked)
-    changed = replace(applier, fields=wanted, time=applier.time if wanted != previous else _time(entries, applier))
+    # An apply that says what it said before leaves its entry as it was.
+    changed = before if wanted == previous else replace(applier, fields=wanted)
     fields = managers.written([*others, changed])
     return merged | {"metadata": merged["metadata"] | {"managedFields": fields}}
 
@@ -51,11 +53,6 @@ def create(node: Node, config: Json, applier: Entry, ignored: frozenset[str]) ->
     """The managedFields of an object that an apply creates."""
     wanted = {key: below for key, below in fieldsets.of_object(node, config).items() if key[2:] not in ignored}
     return managers.written([replace(applier, fields=wanted)])
-
-
-def _time(entries: list[Entry], applier: Entry) -> str:
-    """An apply that says what it said before leaves its entry as it was."""
-    return next(entry.time for entry in entries if entry.identity == applier.identity)
 
 
 def merge(node: Node | None, live: Any, config: Any) -> Any:

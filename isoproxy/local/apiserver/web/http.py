@@ -107,8 +107,9 @@ def _written(request: http.Request, answer: Answer) -> bytes:
     request.setHeader(b"Content-Type", answer.content_type.encode())
     request.setHeader(b"Cache-Control", b"no-cache, private")
     for warning in answer.warnings:
-        quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
-        request.responseHeaders.addRawHeader(b"Warning", f'299 - "{quoted}"'.encode())
+        printable = "".join(char if char.isprintable() else "?" for char in warning)
+        quoted = printable.replace("\\", "\\\\").replace('"', '\\"')
+        request.responseHeaders.addRawHeader(b"Warning", f'299 - "{quoted}"'.encode(errors="replace"))
     return answer.body
 
 

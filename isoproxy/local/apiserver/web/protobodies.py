@@ -85,7 +85,9 @@ def _value(value: Any, form: Any) -> Any:
 
 def _pair(value: Any) -> tuple[bytes, bytes]:
     """An entry of a map: key (1) and value (2)."""
-    parts = dict(_fields(value))
+    parts = dict(_fields(value)) if type(value) is bytes else {}
+    if any(type(part) is not bytes for part in parts.values()):
+        raise ValueError("an entry of a map must be of two texts")
     return parts.get(1, b""), parts.get(2, b"")
 
 

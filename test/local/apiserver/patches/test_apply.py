@@ -14,7 +14,8 @@ def apply(server: Server, config: Json, manager: str = "a", *, force: bool = Fal
     written = server.core.patch(
         server.widgets, "default", "one", copied(config), content_type=APPLY, options=options, **more
     )
-    return copied(written.stored.object)
+    made: Json = copied(written.stored.object)
+    return made
 
 
 def owners(obj: Json) -> dict[str, Json]:

@@ -1,6 +1,6 @@
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoproxy.local.apiserver.patches import fieldsets
@@ -9,7 +9,7 @@ from isoproxy.local.apiserver.schema.models import node
 
 POD = node("V1Pod")
 KEYS = st.sampled_from(["f:a", "f:b", "f:c"])
-FIELDS = st.dictionaries(KEYS, st.dictionaries(KEYS, st.just({}), min_size=1))
+FIELDS: st.SearchStrategy[Fields] = st.dictionaries(KEYS, st.dictionaries(KEYS, st.just({}), min_size=1))
 
 
 def paths(fields: Fields) -> set[tuple[str, ...]]:
@@ -37,6 +37,7 @@ def test_a_path_reads_well() -> None:
     assert fieldsets.readable(path) == '.spec.containers[name="a"].image'
 
 
+@settings(deadline=None)
 @given(FIELDS, FIELDS)
 def test_union_difference_and_intersection_are_those_of_sets(one: Fields, other: Fields) -> None:
     assert paths(fieldsets.union(one, other)) == paths(one) | paths(other)

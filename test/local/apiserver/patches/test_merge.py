@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoproxy.local.apiserver.patches.merge import merge
@@ -37,6 +37,7 @@ def test_the_examples_of_the_rfc(target: Any, patch: Any, expected: Any) -> None
     assert merge(target, patch) == expected
 
 
+@settings(deadline=None)
 @given(OBJECTS, OBJECTS)
 def test_nothing_that_went_in_is_changed(target: Any, patch: Any) -> None:
     before = json.dumps([target, patch])
@@ -44,12 +45,14 @@ def test_nothing_that_went_in_is_changed(target: Any, patch: Any) -> None:
     assert json.dumps([target, patch]) == before
 
 
+@settings(deadline=None)
 @given(OBJECTS, OBJECTS)
 def test_the_same_patch_again_changes_nothing(target: Any, patch: Any) -> None:
     once = merge(target, patch)
     assert merge(once, patch) == once
 
 
+@settings(deadline=None)
 @given(OBJECTS)
 def test_an_empty_patch_changes_nothing(target: Any) -> None:
     assert merge(target, {}) == target

@@ -3,13 +3,14 @@
 import pytest
 
 from isoproxy.local.apiserver.kinds import builtin
+from isoproxy.local.apiserver.kinds.kind import Kind
 from isoproxy.local.apiserver.schema import models
 from isoproxy.local.apiserver.schema.modeldefaults import DEFAULTS
 from isoproxy.local.apiserver.schema.node import MISSING, walk
 
 
 @pytest.mark.parametrize("kind", builtin.kinds(), ids=lambda kind: kind.api_version + "/" + kind.kind)
-def test_every_built_in_kind_has_a_schema_with_metadata(kind: builtin.Kind) -> None:
+def test_every_built_in_kind_has_a_schema_with_metadata(kind: Kind) -> None:
     assert "name" in kind.schema.properties["metadata"].properties
     assert len(walk(kind.schema)) > 20
 

@@ -1,7 +1,7 @@
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoproxy.local.apiserver.schema.models import node
@@ -77,6 +77,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_any_value_is_pruned_once_and_for_all_and_the_original_stays(value: Any) -> None:
     body = widget() | {"spec": value}

@@ -48,7 +48,7 @@ def test_a_message_replaces_the_rule() -> None:
 
 
 def test_a_message_can_be_computed_and_falls_back_when_it_cannot() -> None:
-    computed = {"messageExpression": "'n is ' + string(self.n)", "message": "bad n"}
+    computed: Json = {"messageExpression": "'n is ' + string(self.n)", "message": "bad n"}
     assert check("self.n > 3", {"n": 1}, **computed) == ["spec: Invalid value: n is 1"]
     assert check("has(self.n)", {}, **computed) == ["spec: Invalid value: bad n"]
 
