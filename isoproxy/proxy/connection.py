@@ -44,9 +44,12 @@ RelayFactory = Callable[[Transport, Transport, bytes, bool], RelayLike]
 class Desk(Protocol):
     """What a connection needs of the proxy it came to."""
 
-    time: TimeSource
-    dialer: Dialer
-    make_relay: RelayFactory
+    @property
+    def time(self) -> TimeSource: ...
+    @property
+    def dialer(self) -> Dialer: ...
+    @property
+    def make_relay(self) -> RelayFactory: ...
 
     def claim(self, connection: "Connection", *, front: bool) -> Backend | Outcome | None:
         """A pod, or why there will be none, or None: wait, ``given`` will be called."""
@@ -71,6 +74,7 @@ class Connection:
     """One client, from accept to its outcome."""
 
     __slots__ = (
+        "_backend",
         "_client",
         "_desk",
         "_dial",
@@ -82,7 +86,6 @@ class Connection:
         "_relay",
         "_timer",
         "accepted_at",
-        "backend",
         "bytes_in",
         "bytes_out",
         "pod",
@@ -95,13 +98,13 @@ class Connection:
         self._peer = peer
         self._early: list[bytes] = []
         self._dial: Deferred[IProtocol] | None = None
+        self._backend: Transport | None = None
         self._relay: RelayLike | None = None
         self._timer: IDelayedCall | None = None
         self._due: float | None = None
         self._quiet_mark = self._quiet_since = 0.0
         self.accepted_at = desk.time.monotonic()
         self.session = Session(limits, self.accepted_at)
-        self.backend: Transport | None = None
         self.pod: Backend | None = None
         """The pod it claimed last."""
         self.bytes_in = self.bytes_out = 0
@@ -207,25 +210,21 @@ class Connection:
             self._dial_failed(Failure(), None)
             return
         self._dial = dial
-        dial.addCallbacks(self._dialled, self._dial_failed, callbackArgs=(dial,), errbackArgs=(dial,))
+        dial.addCallbacks(self._dialled, self._dial_failed, errbackArgs=(dial,))
         dial.addErrback(lambda failure: log.failure("a session failed", failure=failure))
 
     def _drop_dial(self, _: do.DropDial) -> None:
         dial, self._dial = self._dial, None
         if dial is not None:
             dial.cancel()
-        if self.backend is not None:
-            self.backend.abortConnection()
-            self.backend = None
+        if self._backend is not None:
+            self._backend.abortConnection()
+            self._backend = None
 
-    def _dialled(self, protocol: IProtocol, dial: Deferred[IProtocol]) -> None:
+    def _dialled(self, protocol: IProtocol) -> None:
         assert isinstance(protocol, BackendProtocol)
-        backend = cast(Transport, protocol.transport)
-        if self._dial is not dial:
-            backend.abortConnection()  # it was given up, and connected in spite of that
-            return
         self._dial = None
-        self.backend = backend
+        self._backend = cast(Transport, protocol.transport)
         self._do(self.session.connected(self._now(), fenced=self._desk.is_fenced()))
 
     def _dial_failed(self, failure: Failure, dial: Deferred[IProtocol] | None) -> None:
@@ -237,11 +236,12 @@ class Connection:
         self._do(self.session.dial_failed(why_failed(error), self._now()))
 
     def _start_relay(self, _: do.StartRelay) -> None:
-        backend, self.backend = self.backend, None
+        backend, self._backend = self._backend, None
         assert backend is not None
         early, self._early = b"".join(self._early), []
         try:
             relay = self._desk.make_relay(self._client, backend, early, self.session.eof)
+            ended = relay.start()
         except Exception:
             log.failure("a relay could not be made")
             backend.abortConnection()
@@ -249,9 +249,8 @@ class Connection:
             return
         self._relay = relay
         self._quiet_since = self._now()
-        relay.start().addCallback(self._relay_ended).addErrback(
-            lambda failure: log.failure("a session failed", failure=failure)
-        )
+        ended.addCallback(self._relay_ended)
+        ended.addErrback(lambda failure: log.failure("a session failed", failure=failure))
         self._desk.connected(self)
 
     def _relay_ended(self, result: RelayResult) -> None:

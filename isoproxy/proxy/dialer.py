@@ -2,20 +2,19 @@
 
 import errno
 from collections.abc import Callable
-from typing import cast
+from typing import Any
 
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError
-from twisted.internet.interfaces import IReactorTCP, IStreamClientEndpoint
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
 from isoproxy.proxy.backend import Backend
+from isoproxy.proxy.connecting import PromptEndpoint
 from isoproxy.proxy.session import DialFailure
 
 Dialer = Callable[[Backend], IStreamClientEndpoint]
-"""Gives what connects to a pod; its ``connect`` may be cancelled, and is, when the pod takes too long."""
+"""Gives what connects to a pod. Its ``connect`` may be cancelled, and then leaves nothing behind."""
 
-_NO_TIMEOUT = cast(float, None)  # the session's own deadline cancels; None is what Twisted takes for none
 _OURS = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN, errno.EADDRNOTAVAIL, errno.EADDRINUSE}
 )
@@ -29,15 +28,9 @@ backend_factory = Factory.forProtocol(BackendProtocol)
 backend_factory.noisy = False
 
 
-def tcp_dialer(reactor: IReactorTCP, *, source_ip: str = "") -> Dialer:
+def tcp_dialer(reactor: Any, *, source_ip: str = "") -> Dialer:
     """Return a dialer that connects straight to the pod's address, from ``source_ip`` if one is given."""
-    bind = (source_ip, 0) if source_ip else None
-
-    def dial(pod: Backend) -> IStreamClientEndpoint:
-        endpoint = TCP6ClientEndpoint if ":" in pod.ip else TCP4ClientEndpoint
-        return endpoint(reactor, pod.ip, pod.port, timeout=_NO_TIMEOUT, bindAddress=bind)
-
-    return dial
+    return lambda pod: PromptEndpoint(reactor, pod.ip, pod.port, source_ip=source_ip)
 
 
 def why_failed(error: BaseException) -> DialFailure:

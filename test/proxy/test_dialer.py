@@ -7,7 +7,6 @@ from typing import cast
 import pytest
 import pytest_twisted
 from twisted.internet import error, reactor
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.tcp import Connection as Transport
 
@@ -58,8 +57,3 @@ async def test_a_refusal_is_recognised() -> None:
     with pytest.raises(error.ConnectionRefusedError) as caught:
         await tcp_dialer(reactor)(pod("127.0.0.1", port)).connect(backend_factory)
     assert why_failed(caught.value) is DialFailure.REFUSED
-
-
-def test_both_address_families_are_dialled() -> None:
-    assert isinstance(tcp_dialer(reactor)(pod("::1", 1)), TCP6ClientEndpoint)
-    assert isinstance(tcp_dialer(reactor)(pod("127.0.0.1", 1)), TCP4ClientEndpoint)

@@ -1,0 +1,143 @@
+"""A TCP client endpoint that connects in the turn in which it is asked to.
+
+Twisted's own begins in the next turn of the reactor and learns of the result in the one after, some 0.1 ms later that
+every client would have to wait. A peer on the same machine is connected before the kernel's ``connect()`` returns.
+"""
+
+import errno
+import os
+import socket
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import NoProtocol, getConnectError
+from twisted.internet.interfaces import (
+    IAddress,
+    IProtocol,
+    IProtocolFactory,
+    IReadWriteDescriptor,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+_UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EALREADY})
+
+
+@implementer(IStreamClientEndpoint)
+class PromptEndpoint:
+    """Connects to an IP address, from ``source_ip`` if one is given; without a time-out, for it can be cancelled.
+
+    Fails with a ConnectError that has the number in ``osError``.
+    """
+
+    def __init__(self, reactor: Any, ip: str, port: int, *, source_ip: str = "") -> None:
+        """``reactor`` watches descriptors and adopts sockets."""
+        self._reactor = reactor
+        self._address = (ip, port)
+        self._source_ip = source_ip
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """See IStreamClientEndpoint; may fire before it returns."""
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        attempt = _Attempt(self._reactor, family, protocolFactory)
+        attempt.begin(self._address, self._source_ip)
+        return attempt.connected
+
+
+@implementer(IReadWriteDescriptor)
+class _Attempt:
+    """One socket on its way to a peer."""
+
+    def __init__(self, reactor: Any, family: socket.AddressFamily, factory: IProtocolFactory) -> None:
+        self._reactor = reactor
+        self._family = family
+        self._factory = factory
+        self._socket: socket.socket | None = None
+        self._watched = False
+        self.connected: Deferred[IProtocol] = Deferred(lambda _: self._close())
+
+    def begin(self, address: tuple[str, int], source_ip: str) -> None:
+        try:
+            self._socket = sock = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            if source_ip:
+                sock.bind((source_ip, 0))
+            code = sock.connect_ex(address)
+            if code in _UNDER_WAY:
+                code = sock.connect_ex(address)  # which only asks, and knows already if the peer is near
+        except OSError as error:
+            self._fail(error.errno or errno.EIO)
+            return
+        if code in _UNDER_WAY:
+            self._watched = True
+            self._reactor.addWriter(self)
+        else:
+            self._decide(code)
+
+    def doWrite(self) -> None:
+        """The kernel knows how it went."""
+        self._look()
+
+    def doRead(self) -> None:
+        """A refusal may be reported as something to read."""
+        self._look()
+
+    def connectionLost(self, _: Failure) -> None:
+        """The reactor took the kernel's report for a disconnection, or is stopping."""
+        self._look(otherwise=errno.ECONNABORTED)
+
+    def fileno(self) -> int:
+        """See IFileDescriptor."""
+        return -1 if self._socket is None else self._socket.fileno()
+
+    def logPrefix(self) -> str:
+        """See ILoggingContext."""
+        return "dial"
+
+    def _look(self, *, otherwise: int = 0) -> None:
+        if self._socket is not None:
+            self._decide(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or otherwise)
+
+    def _decide(self, code: int) -> None:
+        if code not in (0, errno.EISCONN):
+            self._fail(code)
+            return
+        assert self._socket is not None
+        made = _Remembering(self._factory)
+        try:
+            self._reactor.adoptStreamConnection(self._socket.fileno(), self._family, made)
+        except OSError as error:  # no descriptor left for it, or it was reset already
+            self._fail(error.errno or errno.EIO)
+            return
+        self._close()
+        if made.protocol is None:
+            self.connected.errback(NoProtocol())
+        else:
+            self.connected.callback(made.protocol)
+
+    def _fail(self, code: int) -> None:
+        self._close()
+        self.connected.errback(getConnectError((code, os.strerror(code))))
+
+    def _close(self) -> None:
+        if self._watched:
+            self._watched = False
+            self._reactor.removeWriter(self)
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            sock.close()
+
+
+class _Remembering(Factory[Any]):
+    """Makes one protocol, and knows which: a reactor that adopts a socket does not tell."""
+
+    noisy = False
+
+    def __init__(self, factory: IProtocolFactory) -> None:
+        self._factory = factory
+        self.protocol: IProtocol | None = None  # type: ignore[assignment]  # a protocol here, a class in Factory
+
+    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
+        self.protocol = self._factory.buildProtocol(addr)  # type: ignore[arg-type]  # a connected socket has one
+        return self.protocol
