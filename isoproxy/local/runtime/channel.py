@@ -60,10 +60,16 @@ class Channel(ProcessProtocol):
     def childDataReceived(self, _fd: int, data: bytes) -> None:
         try:
             for report in self._lines.feed(data):
-                self._on_report(report)
+                self._hand_on(report)
         except wire.WireError as error:
             log.error("the supervisor of the pods is not understood, and is killed: {error}", error=error)
             self.kill()
+
+    def _hand_on(self, report: wire.Message) -> None:
+        try:
+            self._on_report(report)
+        except Exception:  # a mistake of ours about one pod must not cost all of them
+            log.failure("a report of the supervisor was not taken in")
 
     def childConnectionLost(self, fd: int) -> None:
         if fd == _REQUESTS:

@@ -64,6 +64,10 @@ class PodRuntime(Protocol):
         arrive, found out without connecting; or `refused` if others listen there too. Returns how to cancel."""
         ...
 
+    def obstacle(self, pod: PodId, port: int) -> str:
+        """What keeps the pod from listening on that port, for the user to read; "" for all that we know."""
+        ...
+
     def endpoint(self, pod: PodId, port: int) -> IStreamClientEndpoint:
         """How to connect to that port of the pod."""
         ...

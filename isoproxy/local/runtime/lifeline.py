@@ -10,6 +10,7 @@ from twisted.internet.task import deferLater
 from isoproxy.local.runtime.channel import Channel
 from isoproxy.local.runtime.facts import CannotRun
 from isoproxy.local.runtime.supervisor import wire
+from isoproxy.local.runtime.supervisor.folder import NotOurs, prepare
 
 log = txaio.make_logger()
 
@@ -48,7 +49,7 @@ class Lifeline:
         """Return when there is one. Raises CannotRun."""
         pause = self._not_before - self._clock.seconds()
         if self._channel is None and pause > 0.0 and not self._stopped:
-            await deferLater(self._clock, pause)
+            await deferLater(self._clock, min(pause, _PAUSE))  # the clock may have been set
         if not self.folder and not self._stopped:
             if self._channel is None:
                 self._start()
@@ -78,8 +79,9 @@ class Lifeline:
     def _start(self) -> None:
         self._not_before = self._clock.seconds() + _PAUSE
         try:
+            prepare(self._base)
             channel = Channel(self._reactor, base=self._base, output_size=self._output_size, on_report=self._report)
-        except OSError as error:
+        except (OSError, NotOurs) as error:
             raise CannotRun("RuntimeUnavailable", f"the supervisor of the pods does not start: {error}") from error
         self._channel = channel
         channel.ended.addCallback(self._ended)

@@ -144,6 +144,10 @@ class ProcessRuntime:
             return _nothing
         return self._listening.add((known.ip, port), known.pid, listening, refused)
 
+    def obstacle(self, pod: PodId, port: int) -> str:
+        known = self._pods.get(pod.uid)
+        return self._listening.obstacle((known.ip, port)) if known is not None else ""
+
     def endpoint(self, pod: PodId, port: int) -> IStreamClientEndpoint:
         return TCP4ClientEndpoint(self._reactor, self._pods[pod.uid].ip, port)
 

@@ -62,6 +62,16 @@ class ListenWatch:
         self._schedule()
         return lambda: self._entries.discard(entry)
 
+    def obstacle(self, target: Target) -> str:
+        """Why nobody can begin to listen there."""
+        try:
+            listeners = self._table.look([target]).get(target)
+        except OSError:
+            return ""
+        if listeners is None or not listeners.wildcard:
+            return ""
+        return f"another program listens on port {target[1]} of all addresses. Let each listen on its $(POD_IP) only"
+
     def stop(self) -> None:
         """Forget all."""
         self._entries.clear()

@@ -112,12 +112,19 @@ class PodWorker:
         if self._pod.ending or self._vanished:
             self._end()
             return
-        terminated = self._terminated(self._refused or exit_)
+        terminated = self._terminated(self._refused or self._explained(exit_))
         if self._spec is not None and restarts(self._spec.restart_policy, terminated.exit):
             self._restart_after(terminated)
         else:
             self._change(state=terminated, ready=False)
             self._be_over()
+
+    def _explained(self, exit_: Exit) -> Exit:
+        """Say what a program will have complained of that could not listen."""
+        port = self._spec.containers[0].port if self._spec is not None else None
+        if port is None or exit_.code == 0 or exit_.message or self._state.ready:
+            return exit_
+        return replace(exit_, message=self._node.runtime.obstacle(self._pod.id, port))
 
     def _ready(self, ready: bool) -> None:
         if ready:
@@ -156,7 +163,7 @@ class PodWorker:
         if start is not None:
             if start.active():
                 start.cancel()
-            self._node.starting.release()
+            self._node.clock.callLater(0.0, self._node.starting.release)  # not from in here: the next may fail at once
 
     def _restart_after(self, terminated: Terminated) -> None:
         ran_for = (terminated.at - terminated.since).total_seconds() if terminated.since is not None else 0.0
@@ -232,4 +239,5 @@ class PodWorker:
     def _did_not(self, failure: Failure) -> None:
         if failure.check(CancelledError) is None:
             log.failure("pod {pod}", failure=failure, pod=str(self._pod.id))
+            self._running = False
             self._fail(Exit(128, 0, "InternalError", str(failure.value)))

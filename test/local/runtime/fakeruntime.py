@@ -19,6 +19,7 @@ class FakeRuntime:
         self.listening: dict[str, Callable[[], None]] = {}
         self.refused: dict[str, Callable[[CannotRun], None]] = {}
         self.refusal: Exception | None = None  # raised by `create`
+        self.obstacles: dict[int, str] = {}  # by port
         self.codes: list[int | CannotRun] = []  # of commands beside
 
     async def start(self) -> None:
@@ -57,6 +58,9 @@ class FakeRuntime:
             self.listening.pop(pod.name, None)
 
         return cancel
+
+    def obstacle(self, pod: PodId, port: int) -> str:
+        return self.obstacles.get(port, "")
 
     def endpoint(self, pod: PodId, port: int) -> IStreamClientEndpoint:
         raise AssertionError("no test connects")

@@ -120,6 +120,17 @@ async def test_two_pods_that_would_share_connections_do_not_run_together(api: Fa
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_pod_that_finds_its_port_taken_on_all_addresses_says_by_whom(api: FakeApi) -> None:
+    port = free_port()
+    api.add_pod("first", one_shot(port, "0.0.0.0"))
+    await eventually(lambda: ready(api, "first"))
+    api.add_pod("second", one_shot(port))
+    await eventually(lambda: api.pod("second")["status"]["phase"] == "Failed")
+    assert f"another program listens on port {port} of all addresses" in parse(Pod, api.pod("second")).trouble
+    assert ready(api, "first")
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_tcp_probe_is_answered_without_a_connection(api: FakeApi) -> None:
     port = free_port()
     api.add_pod("one", one_shot(port, readinessProbe={"tcpSocket": {"port": port}}))

@@ -14,13 +14,12 @@ from test.local.runtime.support import eventually, leftovers, make_runtime, pod_
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_folder_that_is_not_ours_alone_is_refused(base: Path, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_a_folder_that_is_not_ours_alone_is_refused(base: Path) -> None:
     os.chmod(base, 0o755)
     runtime = make_runtime(base)
-    with pytest.raises(CannotRun, match="does not start"):
+    with pytest.raises(CannotRun, match="is not a folder of this user alone"):
         await runtime.start()
     await runtime.stop(0.0)
-    assert "is not a folder of this user alone" in capfd.readouterr().err
 
 
 @pytest_twisted.ensureDeferred
@@ -58,12 +57,29 @@ async def test_a_supervisor_that_hangs_is_killed_and_leaves_nothing(base: Path) 
 
 @pytest_twisted.ensureDeferred
 async def test_a_supervisor_that_is_not_understood_is_killed(base: Path) -> None:
-    def confused(_: wire.Message) -> None:
-        raise wire.WireError("what?")
-
-    channel = Channel(the_reactor(), base=str(base), output_size=1000, on_report=confused)
+    reports: list[wire.Message] = []
+    channel = Channel(the_reactor(), base=str(base), output_size=1000, on_report=reports.append)
+    await eventually(lambda: reports)
+    channel.childDataReceived(1, b"nonsense\n")
     await channel.ended
     assert leftovers(base) == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_mistake_about_one_report_does_not_cost_the_others(base: Path) -> None:
+    reports: list[wire.Message] = []
+
+    def mistaken(report: wire.Message) -> None:
+        reports.append(report)
+        raise ZeroDivisionError
+
+    channel = Channel(the_reactor(), base=str(base), output_size=1000, on_report=mistaken)
+    await eventually(lambda: reports)
+    channel.send(wire.Start(1, ["true"], {"PATH": os.environ["PATH"]}, ""))
+    await eventually(lambda: reports[2:])
+    channel.send(wire.Shutdown(0.0))
+    await channel.ended
+    assert [type(report) for report in reports] == [wire.Hello, wire.Started, wire.Ended]
 
 
 @pytest_twisted.ensureDeferred

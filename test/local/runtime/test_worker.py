@@ -39,7 +39,7 @@ class Stage:
 
     def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
-        self.clock.advance(0.0)  # for what was put off until right afterwards
+        self.clock.pump([0.0, 0.0])  # for what was put off until right afterwards
 
     def calls(self, *names: str) -> list[tuple[object, ...]]:
         """What was asked of the runtime, of these kinds, since the last time that we looked."""
@@ -194,6 +194,35 @@ def test_a_pod_that_must_not_run_is_killed_and_the_reason_told(stage: Stage) -> 
     assert stage.container()["state"]["terminated"]["reason"] == "PortShared"
 
 
+@pytest.mark.parametrize(
+    ("was_ready", "code", "message"), [(False, 1, "port taken"), (False, 0, None), (True, 1, None)]
+)
+def test_a_program_that_could_not_listen_is_explained(
+    stage: Stage, was_ready: bool, code: int, message: str | None
+) -> None:
+    stage.runtime.obstacles[8080] = "port taken"
+    stage.add()
+    stage.pass_time(0.0)
+    if was_ready:
+        stage.runtime.listening["pod"]()
+    stage.runtime.end("pod", code)
+    stage.pass_time(0.1)
+    assert stage.container()["state"]["terminated"].get("message") == message
+
+
+def test_a_thousand_pods_that_fail_in_turn_fail_one_by_one() -> None:
+    stage = Stage(starting=1)
+    stage.add("first")
+    stage.runtime.refusal = CannotRun("NoAddress", "none left")
+    for number in range(1000):
+        stage.api.add_pod(f"pod-{number}", SERVER)
+    stage.runtime.end("first")
+    for _ in range(1001):
+        stage.pass_time(0.0)
+    assert {stage.phase(f"pod-{number}") for number in range(1000)} == {"Failed"}
+    stage.agent.stop()
+
+
 def test_running_and_ready_are_written_together_if_one_follows_the_other(stage: Stage) -> None:
     stage.add()
     stage.pass_time(0.05)
@@ -216,6 +245,7 @@ def test_pods_start_in_turn_each_when_one_before_it_is_ready_or_slow() -> None:
         stage.add(name)
     assert stage.running == {"a", "b"}
     stage.runtime.listening["b"]()
+    stage.pass_time(0.0)
     assert stage.running == {"a", "b", "c"}
     stage.pass_time(5.0)
     assert stage.running == {"a", "b", "c", "d"}
@@ -228,10 +258,12 @@ def test_a_pod_that_ends_or_goes_makes_way_for_the_next() -> None:
     for name in "abcd":
         stage.add(name)
     stage.runtime.end("a", 1)
+    stage.pass_time(0.0)
     assert stage.running == {"b"}
     stage.api.delete_pod("c")  # while it waits for its turn
     stage.api.delete_pod("b")
     stage.runtime.end("b", 143)
+    stage.pass_time(0.0)
     assert stage.running == {"d"}
     stage.agent.stop()
 
@@ -246,6 +278,7 @@ def test_after_a_stop_nothing_is_left_to_do() -> None:
     stage.calls()
     stage.agent.stop()
     assert stage.calls("start", "stop", "terminate") == [("stop", 3.0)]
+    stage.pass_time(0.0)
     assert stage.clock.getDelayedCalls() == []
 
 
