@@ -122,8 +122,9 @@ class Reflector(Generic[T]):
 
     async def _round(self) -> float:
         """List if a list is due, then watch until that ends; the seconds to wait before the next round."""
+        cursor_is_new = self._cache.cursor is None
         try:
-            if self._cache.cursor is None:
+            if cursor_is_new:
                 await self._list()
         except Exception as error:
             return self._pause(error)
@@ -132,7 +133,10 @@ class Reflector(Generic[T]):
             await self._follow()
         except Exception as error:
             granted = isinstance(error, WatchEnded | WatchBroken | WatchExpired)
-            if granted and self._clock.seconds() - began >= SHORT_WATCH:
+            lasted = granted and self._clock.seconds() - began >= SHORT_WATCH
+            # After an outage the cursor is old, and who says so is there: what failed before is over.
+            answered = isinstance(error, WatchExpired) and not cursor_is_new
+            if lasted or answered:
                 self._failures = 0
             return self._pause(error)
         return 0.0

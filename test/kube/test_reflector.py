@@ -149,6 +149,18 @@ def test_an_expired_cursor_is_listed_anew_at_once_and_the_differences_told() -> 
     assert script.cursors == ["10", "30"]
 
 
+def test_a_cursor_that_expired_during_an_outage_is_listed_anew_as_soon_as_the_server_says_so() -> None:
+    script = Script()
+    script.listed(10)
+    for _ in range(10):
+        script.watch.fail(NotSent("down"))
+        script.clock.advance(script.delay())
+    script.watch.fail(WatchExpired())
+    script.listed(30, item("a", 25))
+    assert script.told == [(None, "a@25")]
+    assert script.cursors[-1] == "30"
+
+
 def test_an_expired_cursor_right_after_a_list_is_not_chased_without_pause() -> None:
     script = Script()
     delays = []
