@@ -7,9 +7,11 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_twisted
+from twisted.internet.defer import Deferred
 
-from isoproxy.local.runtime.facts import Exit
+from isoproxy.local.runtime.facts import CannotRun, Exit
 from isoproxy.local.runtime.process import ProcessRuntime
 from isoproxy.local.runtime.supervisor.procfs import children
 from test.local.runtime.support import (
@@ -81,6 +83,15 @@ async def test_nothing_is_left_when_its_guard_is_killed(runtime: ProcessRuntime,
     await eventually(lambda: observer.exits)
     assert marked(str(base)) == []
     assert leftovers(base) == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_waits_for_a_command_hears_of_the_loss(runtime: ProcessRuntime, base: Path) -> None:
+    await two_processes(runtime, str(base))
+    waiting = Deferred.fromCoroutine(runtime.execute(pod_id(), ("sleep", "1000"), 1000.0))
+    os.kill(guard_and_supervisor(os.getpid())[1], signal.SIGKILL)
+    with pytest.raises(CannotRun, match=LOST):
+        await waiting
 
 
 @pytest_twisted.ensureDeferred

@@ -291,3 +291,14 @@ def test_the_node_is_registered_over_one_from_before() -> None:
     assert stage.api.objects["nodes", NODE_NAME]["status"]["conditions"][0]["status"] == "True"
     stage.agent.stop()
     again.stop()
+
+
+def test_a_node_that_may_not_be_registered_runs_pods_all_the_same() -> None:
+    stage = Stage()
+    stage.api.fail = lambda verb, plural: Forbidden(403) if plural == "nodes" else None
+    again = NodeAgent(stage.api, stage.runtime, stage.clock, name="another")
+    again.start()
+    stage.api.add_pod("pod", SERVER, nodeName="another")
+    assert stage.running == {"pod"}
+    stage.agent.stop()
+    again.stop()
