@@ -97,17 +97,21 @@ class Collector:
         self._set(kind, key, {"finalizers": [item for item in finalizers if item != ORPHAN]})
 
     def _empty_namespace(self, place: Place) -> None:
-        empty = True
-        for bucket in self._store:
-            kind = self._kinds.get(bucket.name)
-            for key, stored in bucket.select(place.key.name) if kind is not None else ():
-                empty = False
-                if kind is not None and "deletionTimestamp" not in stored.object["metadata"]:
-                    self._delete(kind, key, stored.object["metadata"], "Background")
-        if empty:
-            self._writer.vanish(self._kinds[place.bucket], place.key)
+        for kind, key, found in self._contents(place.key.name):
+            if "deletionTimestamp" not in found:
+                self._delete(kind, key, found, "Background")
+        if self._contents(place.key.name):
+            self._ownership.wait(place)
         else:
-            self._look_again(place)
+            self._writer.vanish(self._kinds[place.bucket], place.key)
+
+    def _contents(self, namespace: str) -> list[tuple[Kind, Key, Json]]:
+        return [
+            (self._kinds[bucket.name], key, stored.object["metadata"])
+            for bucket in self._store
+            if bucket.name in self._kinds
+            for key, stored in bucket.select(namespace)
+        ]
 
     def _empty_crd(self, kind: Kind, place: Place, finalizers: list[str]) -> None:
         bucket = self._store.bucket(place.key.name)
@@ -116,13 +120,9 @@ class Collector:
             if instances is not None and "deletionTimestamp" not in stored.object["metadata"]:
                 self._delete(instances, key, stored.object["metadata"], "Background")
         if bucket.objects:
-            self._look_again(place)
+            self._ownership.wait(place)
         else:
             self._set(kind, place.key, {"finalizers": [item for item in finalizers if item != CLEANUP]})
-
-    def _look_again(self, place: Place) -> None:
-        """When something more has gone: what is emptied waits for objects that others have to let go."""
-        self._ownership.wait(place)
 
     def _delete(self, kind: Kind, key: Key, found: Json, propagation: str) -> None:
         options = DeleteOptions(uid=found["uid"], propagation=propagation)

@@ -83,6 +83,16 @@ def test_in_the_foreground_the_owner_goes_last(server: Server) -> None:
     assert (server.names(server.pods), server.names(server.widgets)) == ([], [])
 
 
+def test_a_namespace_goes_with_what_is_in_it(server: Server) -> None:
+    namespaces = server.kind("namespaces")
+    server.create(namespaces, {"metadata": {"name": "team"}})
+    server.create(server.config_maps, config_map(), "team")
+    server.core.delete(namespaces, "", "team")
+    server.collect()
+    assert "team" not in server.names(namespaces, None)
+    assert server.names(server.config_maps, None) == []
+
+
 def test_a_namespace_goes_when_it_is_empty(server: Server) -> None:
     namespaces = server.kind("namespaces")
     server.create(namespaces, {"metadata": {"name": "team"}})

@@ -121,9 +121,9 @@ def test_a_custom_kind_takes_no_strategic_merge(server: Server) -> None:
 
 
 KEYS = st.sampled_from(
-    """metadata name labels annotations ownerReferences finalizers managedFields uid kind spec status containers env ports
-    size parts tags color op path value from apiVersion resourceVersion $patch $retainKeys $setElementOrder/containers
-    target replicas $deleteFromPrimitiveList/finalizers versions schema openAPIV3Schema properties type rule
+    """metadata name labels annotations ownerReferences finalizers managedFields uid kind spec status containers env
+    ports size parts tags color op path value from apiVersion resourceVersion $patch $retainKeys target replicas
+    $setElementOrder/containers $deleteFromPrimitiveList/finalizers versions schema openAPIV3Schema properties type rule
     x-kubernetes-validations names group scope a""".split()  # noqa: SIM905 - a list would fill a page
 )
 TEXTS = st.sampled_from(

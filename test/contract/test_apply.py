@@ -1,0 +1,68 @@
+"""Server-side apply."""
+
+from typing import Any
+
+import pytest_twisted
+
+from isoproxy.kube.api import PatchKind
+from isoproxy.kube.errors import Conflict
+from test.contract.cluster import Json, Reply, Space
+
+APPLY = "application/apply-patch+yaml"
+
+
+async def apply(space: Space, config: Json, manager: str, **query: Any) -> Reply:
+    parameters = "&".join([f"fieldManager={manager}", *(f"{key}={value}" for key, value in query.items())])
+    return await space.cluster.raw(
+        "PATCH", f"{space.path(space.widgets, 'one')}?{parameters}", config, Content_Type=APPLY
+    )
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_apply_creates_and_then_changes(space: Space) -> None:
+    made = await space.patch(space.widgets, "one", space.widget(size=3), kind=PatchKind.APPLY)
+    assert made["spec"]["size"] == 3
+    changed = await space.patch(space.widgets, "one", space.widget(size=4), kind=PatchKind.APPLY)
+    assert changed["metadata"]["uid"] == made["metadata"]["uid"]
+    assert changed["spec"]["size"] == 4
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_an_applier_stops_saying_is_removed(space: Space) -> None:
+    assert (await apply(space, space.widget(selector="x", parts=[{"name": "a"}, {"name": "b"}]), "m")).status == 201
+    made = (await apply(space, space.widget(parts=[{"name": "b"}]), "m")).body
+    assert "selector" not in made["spec"]
+    assert [part["name"] for part in made["spec"]["parts"]] == ["b"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_same_again_changes_nothing(space: Space) -> None:
+    before = (await apply(space, space.widget(color="green"), "m")).body
+    assert (await apply(space, space.widget(color="green"), "m")).body["metadata"] == before["metadata"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_another_owns_is_a_conflict_unless_forced(space: Space) -> None:
+    await apply(space, space.widget(color="green"), "first")
+    refused = await apply(space, space.widget(color="red"), "second")
+    assert refused.status == 409
+    assert refused.body["reason"] == Conflict.default_reason
+    assert 'conflict with "first"' in refused.body["message"]
+    assert refused.body["details"]["causes"][0]["field"] == ".spec.color"
+    forced = await apply(space, space.widget(color="red"), "second", force="true")
+    assert (forced.status, forced.body["spec"]["color"]) == (200, "red")
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_update_takes_over_what_it_changes(space: Space) -> None:
+    await apply(space, space.widget(color="green"), "first")
+    await space.patch(space.widgets, "one", {"spec": {"color": "red"}})
+    assert (await apply(space, space.widget(color="green"), "first")).status == 409
+    assert (await apply(space, space.widget(), "first")).body["spec"]["color"] == "red"
+
+
+@pytest_twisted.ensureDeferred
+async def test_items_of_a_list_map_have_owners_of_their_own(space: Space) -> None:
+    await apply(space, space.widget(parts=[{"name": "a", "weight": 1}]), "first")
+    made = (await apply(space, space.widget(parts=[{"name": "b"}]), "second")).body
+    assert made["spec"]["parts"] == [{"name": "a", "weight": 1}, {"name": "b", "weight": 5}]

@@ -1,0 +1,130 @@
+"""Watching: from any version, filtered, with bookmarks, and what happens when the version is gone."""
+
+import pytest
+import pytest_twisted
+
+from isoproxy.kube.api import Watch, WatchEvent
+from isoproxy.kube.errors import WatchEnded, WatchExpired
+from isoproxy.kube.reflector import Change, Reflector
+from isoproxy.kube.resources import CONFIG_MAPS
+from test.contract.cluster import Json, Space, reactor, until, within
+
+
+def shown(events: list[WatchEvent]) -> list[tuple[str, str]]:
+    return [(event.type, event.object["metadata"]["name"]) for event in events]
+
+
+@pytest_twisted.ensureDeferred
+async def test_every_change_after_a_version_is_seen_in_order(space: Space) -> None:
+    version = (await space.listed(space.widgets)).resource_version
+    await space.create(space.widgets, space.widget())
+    await space.patch(space.widgets, "one", {"spec": {"size": 2}})
+    await space.delete(space.widgets, "one")
+    events = await space.events(space.widgets, version, 3)
+    assert shown(events) == [("ADDED", "one"), ("MODIFIED", "one"), ("DELETED", "one")]
+    assert events[2].object["spec"]["size"] == 2
+    versions = [int(event.object["metadata"]["resourceVersion"]) for event in events]
+    assert versions == sorted(set(versions))
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_watch_resumes_from_any_event(space: Space) -> None:
+    version = (await space.listed(space.widgets)).resource_version
+    for name in ("a", "b", "c"):
+        await space.create(space.widgets, space.widget(name))
+    events = await space.events(space.widgets, version, 3)
+    resumed = await space.events(space.widgets, events[0].object["metadata"]["resourceVersion"], 2)
+    assert resumed == events[1:]
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_comes_to_match_is_added_and_what_ceases_to_is_deleted(space: Space) -> None:
+    version = (await space.listed(space.widgets)).resource_version
+    await space.create(space.widgets, space.widget())
+    for label in ("x", "x2", None):
+        labels = {"proxy": "p" if label else "q", "step": label}
+        await space.patch(space.widgets, "one", {"metadata": {"labels": labels}})
+    events = await space.events(space.widgets, version, 3, label_selector="proxy=p")
+    assert [event.type for event in events] == ["ADDED", "MODIFIED", "DELETED"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_field_selector_filters_a_watch(space: Space) -> None:
+    version = (await space.listed(space.widgets)).resource_version
+    for name in ("a", "b"):
+        await space.create(space.widgets, space.widget(name))
+    assert shown(await space.events(space.widgets, version, 1, field_selector="metadata.name=b")) == [("ADDED", "b")]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_patch_that_changes_nothing_is_no_event(space: Space) -> None:
+    version = (await space.listed(space.widgets)).resource_version
+    await space.create(space.widgets, space.widget())
+    await space.patch(space.widgets, "one", {"spec": {"size": 1}})
+    await space.patch(space.widgets, "one", {"spec": {"size": 2}})
+    events = await space.events(space.widgets, version, 2)
+    assert [event.object["spec"]["size"] for event in events] == [1, 2]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_quiet_watch_is_told_how_far_it_is_before_it_ends(space: Space) -> None:
+    version = (await space.listed(space.widgets)).resource_version
+    await space.create(CONFIG_MAPS, {"metadata": {"name": "elsewhere"}})
+    watch = space.cluster.short.watch(space.widgets, namespace=space.namespace, resource_version=version)
+    try:
+        event = await within(watch.next())
+        assert event.type == "BOOKMARK"
+        assert int(event.object["metadata"]["resourceVersion"]) >= int(version)
+        with pytest.raises(WatchEnded):
+            await only_bookmarks(watch)
+    finally:
+        watch.close()
+
+
+async def only_bookmarks(watch: Watch) -> None:
+    while True:
+        assert (await within(watch.next())).type == "BOOKMARK"
+
+
+@pytest.mark.embedded_only
+@pytest_twisted.ensureDeferred
+async def test_a_version_that_is_gone_says_so(space: Space) -> None:
+    version = (await space.listed(space.widgets)).resource_version
+    await space.create(space.widgets, space.widget())
+    assert space.cluster.embedded is not None
+    space.cluster.embedded.core.store.compact()
+    watch = space.client.watch(space.widgets, namespace=space.namespace, resource_version=version)
+    with pytest.raises(WatchExpired):
+        await within(watch.next())
+    watch.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_version_from_long_ago_is_gone(space: Space) -> None:
+    await space.create(space.widgets, space.widget())
+    watch = space.client.watch(space.widgets, namespace=space.namespace, resource_version="1")
+    with pytest.raises(WatchExpired):
+        await within(watch.next())
+    watch.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_reflector_follows(space: Space) -> None:
+    changes: list[Change[Json]] = []
+    reflector = Reflector(
+        api=space.client,
+        resource=space.widgets,
+        parse=lambda obj: obj,
+        clock=reactor,
+        on_change=changes.append,
+        namespace=space.namespace,
+    )
+    await space.create(space.widgets, space.widget("a"))
+    reflector.start()
+    try:
+        await until(lambda: reflector.synced and len(reflector.items) == 1)
+        await space.create(space.widgets, space.widget("b"))
+        await space.delete(space.widgets, "a")
+        await until(lambda: [key[1] for key in reflector.items] == ["b"])
+    finally:
+        await reflector.stop()
