@@ -10,6 +10,7 @@ from twisted.internet import reactor as global_reactor
 from isoproxy.kube.config import Connection
 from isoproxy.kube.errors import NotFound
 from isoproxy.kube.resources import CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES, Resource
+from isoproxy.local.apiserver.limits import Limits
 from isoproxy.local.apiserver.server import ApiServer
 from test.contract.cluster import KUBECONFIG, Cluster, Space, install, new_namespace, target
 from test.contract.widgets import definition
@@ -18,7 +19,7 @@ reactor: Any = global_reactor
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "embedded_only: needs a hook of the embedded server")
+    config.addinivalue_line("markers", "embedded_only: needs the short memory of the embedded server")
     config.addinivalue_line("markers", "needs_controllers: what is checked is done by controllers")
 
 
@@ -38,7 +39,7 @@ def _start() -> tuple[Cluster, Any]:
     connection = target()
     if connection is not None:
         return Cluster(connection, None), None
-    server = ApiServer(reactor)
+    server = ApiServer(reactor, limits=Limits(history=100))  # soon forgotten
     port = reactor.listenTCP(0, server.site(), interface="127.0.0.1")
     return Cluster(Connection.plain(f"http://127.0.0.1:{port.getHost().port}"), server), port
 

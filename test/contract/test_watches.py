@@ -89,10 +89,10 @@ async def only_bookmarks(watch: Watch) -> None:
 @pytest.mark.embedded_only
 @pytest_twisted.ensureDeferred
 async def test_a_version_that_is_gone_says_so(space: Space) -> None:
-    version = (await space.listed(space.widgets)).resource_version
-    await space.create(space.widgets, space.widget())
+    version = (await space.create(space.widgets, space.widget()))["metadata"]["resourceVersion"]
     assert space.cluster.embedded is not None
-    space.cluster.embedded.core.store.compact()
+    for size in range(space.cluster.embedded.core.limits.history * 2):
+        await space.patch(space.widgets, "one", {"spec": {"size": size % 2}})
     watch = space.client.watch(space.widgets, namespace=space.namespace, resource_version=version)
     with pytest.raises(WatchExpired):
         await within(watch.next())

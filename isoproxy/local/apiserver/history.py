@@ -63,11 +63,6 @@ class History:
             del self._versions[:count]
             self._start += count
 
-    def forget(self, version: int) -> None:
-        """Drop every change up to and including `version`."""
-        self._drop(bisect_right(self._versions, version))
-        self.floor = max(self.floor, version)
-
     def position_after(self, version: int) -> int | None:
         """Where the changes newer than `version` begin, None if some of them are already gone."""
         if version < self.floor:

@@ -38,5 +38,4 @@ class DeleteOptions:
 
 
 WRITE = WriteOptions()
-DELETE = DeleteOptions()
 LIST = ListOptions()

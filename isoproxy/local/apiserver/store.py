@@ -146,9 +146,3 @@ class Store:
         bucket.history.add(change)
         for listener in tuple(bucket.listeners):
             listener()
-
-    def compact(self) -> None:
-        """Forget all history: no watch or list can begin before now."""
-        self._first = self.version
-        for bucket in self:
-            bucket.history.forget(self.version)

@@ -69,6 +69,13 @@ class Server:
     def names(self, kind: Kind, namespace: str | None = "default") -> list[str]:
         return [item.object["metadata"]["name"] for item in self.core.list(kind, namespace).items]
 
+    def forget(self) -> None:
+        """Let so much happen to ConfigMaps that the history of before is gone; needs a short one."""
+        self.create(self.config_maps, config_map("filler"))
+        for step in range(self.core.limits.history * 2):
+            self.patch(self.config_maps, "filler", {"data": {"step": str(step)}})
+        self.core.delete(self.config_maps, "default", "filler")
+
     def collect(self) -> None:
         while self.core.garbage_pending:
             self.core.collect()

@@ -6,8 +6,8 @@ from isoproxy.local.apiserver.reads import Page
 from test.local.apiserver.objects import Server, config_map, pod, refused, widget
 
 
-def filled(count: int) -> Server:
-    server = Server()
+def filled(count: int, **limits: int) -> Server:
+    server = Server(**limits)
     for number in range(count):
         server.create(server.config_maps, config_map(f"n{number:02}"))
     return server
@@ -55,10 +55,9 @@ def test_a_page_says_how_many_are_left() -> None:
 
 
 def test_a_page_of_a_list_that_is_too_old_is_gone() -> None:
-    server = filled(4)
+    server = filled(4, history=8)
     token = page(server, limit=2).continue_token
-    server.core.delete(server.config_maps, "default", "n03")
-    server.core.store.compact()
+    server.forget()
     refusal = refused(page, server, continue_token=token)
     assert (refusal.code, refusal.reason) == (410, "Expired")
 

@@ -82,10 +82,9 @@ def test_other_namespaces_and_kinds_are_not_seen() -> None:
 
 
 def test_a_version_that_is_gone_is_refused_and_a_list_shows_where_to_begin() -> None:
-    server = Server()
+    server = Server(history=8)
     cursor = now(server)
-    server.create(server.config_maps, config_map())
-    server.core.store.compact()
+    server.forget()
     refusal = refused(start, server, cursor)
     assert (refusal.code, refusal.reason) == (410, "Expired")
     assert "too old resource version" in refusal.message

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from isoproxy.local.apiserver.errors import FieldError
-from isoproxy.local.apiserver.kinds.columns import AGE, NAME
+from isoproxy.local.apiserver.kinds.columns import DEFAULT, NAME
 from isoproxy.local.apiserver.kinds.durations import since
 from isoproxy.local.apiserver.kinds.jsonpath import compile_path, simple_path
 from isoproxy.local.apiserver.kinds.kind import Behaviour, Column, Kind, Path, Scale
@@ -143,7 +143,7 @@ def _selectable(version: Json, where: str, errors: list[FieldError]) -> dict[str
 def _columns(version: Json, where: str, errors: list[FieldError]) -> tuple[Column, ...]:
     stated = version.get("additionalPrinterColumns")
     if not stated:
-        return (NAME, AGE)
+        return DEFAULT
     columns = [NAME]
     for index, column in enumerate(stated):
         try:

@@ -41,7 +41,7 @@ LISTS: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
     ("V1CustomResourceDefinitionStatus", "conditions"): (("type",), "type"),
 }
 SETS = frozenset({("V1ObjectMeta", "finalizers"), ("V1NodeSpec", "podCIDRs")})
-RETAIN_KEYS = frozenset({("V1PodSpec", "volumes")})
+RETAIN_KEYS = frozenset({("V1PodSpec", "volumes"), ("V1PodSpec", "resourceClaims")})
 _ATOMIC = frozenset(
     {"V1LabelSelector", "V1NodeSelector", "V1NodeSelectorTerm", "V1ObjectReference", "V1LocalObjectReference"}
     | {"V1SecretKeySelector", "V1ConfigMapKeySelector", "V1ObjectFieldSelector", "V1ResourceFieldSelector"}
@@ -142,7 +142,6 @@ def _list(shared: Node, model: str, field: str) -> Node:
     made = Node(type="array", typed=True, items=shared.items, list_type=list_type, list_keys=keys)
     # A merging set is merged by value.
     made.merge_key = "." if list_type == "set" else merge_key
-    made.retain_keys = (model, field) in RETAIN_KEYS
     return made.finish()
 
 

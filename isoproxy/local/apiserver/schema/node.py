@@ -60,7 +60,6 @@ class Node:
     list_keys: tuple[str, ...] = ()
     atomic: bool = False  # a map that changes hands as a whole
     merge_key: str = ""  # of a strategic merge; "" replaces the list
-    retain_keys: bool = False
     format: str = ""
     checks: tuple[Check, ...] = ()
     rules: Rules | None = None

@@ -123,7 +123,8 @@ class Schemas:
         if keys:
             shown["x-kubernetes-list-map-keys"] = list(keys)
         if merge_key:
-            shown |= {"x-kubernetes-patch-merge-key": merge_key, "x-kubernetes-patch-strategy": "merge"}
+            strategy = "merge,retainKeys" if (model, field) in models.RETAIN_KEYS else "merge"
+            shown |= {"x-kubernetes-patch-merge-key": merge_key, "x-kubernetes-patch-strategy": strategy}
         elif list_type == "set":
             shown["x-kubernetes-patch-strategy"] = "merge"
         return shown

@@ -39,10 +39,6 @@ def _text(number: int, text: str) -> bytes:
     return _message(number, text.encode()) if text else b""
 
 
-def _true(number: int, value: Any) -> bytes:
-    return _varint(number << 3) + b"\x01" if value else b""
-
-
 def _named(number: int, found: Mapping[str, Any], write: Any) -> bytes:
     """A map as repeated pairs of name (1) and value (2)."""
     return b"".join(_message(number, _text(1, name) + _message(2, write(value))) for name, value in found.items())
