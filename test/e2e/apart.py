@@ -2,12 +2,13 @@
 
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
-from test.e2e.api import LEASES, Api, Json
+from test.e2e.api import LEASES, Api
 from test.e2e.clients import Address
-from test.e2e.harness import Isoproxy, Local, write_manifests
+from test.e2e.harness import Cluster, Isoproxy, Local, Process, write_kubeconfig
 
 GRACE_SECONDS = 10
 """How long the pods of a dead proxy are kept, the least there is."""
@@ -16,17 +17,20 @@ GRACE_SECONDS = 10
 class Apart:
     """One service served by processes of their own."""
 
-    def __init__(self, folder: Path, manifest: Json, *, proxies: int) -> None:
-        self.service = manifest["metadata"]["name"]
-        self._manifests = write_manifests(folder, manifest)
+    def __init__(self, machine: Local | Cluster, *, service: str, proxies: int) -> None:
+        """``machine`` has the service loaded, and ends with this."""
+        self.machine = machine
+        self.service = service
         self._count = proxies
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self.machine = stack.enter_context(Local("--role=none", self._manifests))
-            self.kubeconfig = self.machine.kubeconfig()
-            self.operator = stack.enter_context(self.new_operator())
+            stack.enter_context(self.machine)
+            # Not in the machine's folder: that is what marks processes as the machine's.
+            folder = stack.enter_context(TemporaryDirectory(prefix="e2e-"))
+            self.kubeconfig = write_kubeconfig(Path(folder), self.api)
+            self.operator = stack.enter_context(self._new_operator())
             self.proxies = [stack.enter_context(self._new_proxy()) for _ in range(self._count)]
             self.addresses: list[Address] = [proxy.listening(self.service) for proxy in self.proxies]
             assert set(self.api.endpoints(self.service, self._count)) == set(self.addresses)
@@ -41,8 +45,11 @@ class Apart:
         """The API server."""
         return self.machine.api
 
-    def new_operator(self) -> Isoproxy:
-        """Start another operator; the caller ends it."""
+    def restart_operator(self) -> None:
+        """Start another operator after the first."""
+        self.operator = self._stack.enter_context(self._new_operator())
+
+    def _new_operator(self) -> Isoproxy:
         return Isoproxy("--role=operator", "--kubeconfig", self.kubeconfig, f"--proxy-grace={GRACE_SECONDS}")
 
     def _new_proxy(self) -> Isoproxy:
@@ -68,6 +75,7 @@ class Apart:
 
     def stop(self) -> None:
         """End all that still run, the clients of the others first, and hold each to a clean end."""
-        for process in (*self.proxies, self.operator, self.machine):
+        processes: list[Process] = [*self.proxies, self.operator, self.machine]
+        for process in processes:
             if process.running:
                 process.stop()

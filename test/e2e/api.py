@@ -35,16 +35,20 @@ class Api:
 
     def request(self, method: str, path: str, body: Json | None = None, *, content_type: str = MERGE) -> Json:
         """Return the JSON answer; raises Refused, OSError."""
+        answer: Json = json.loads(self._fetch(method, path, body, content_type))
+        return answer
+
+    def _fetch(self, method: str, path: str, body: Json | None = None, content_type: str = MERGE) -> bytes:
         connection = HTTPConnection(self._address, timeout=BOUND)
         try:
             content = json.dumps(body) if body is not None else None
             connection.request(method, path, content, {"Content-Type": content_type} if content else {})
             response = connection.getresponse()
-            answer: Json = json.loads(response.read())
+            answer = response.read()
         finally:
             connection.close()
         if response.status >= 400:
-            raise Refused(response.status, answer)
+            raise Refused(response.status, json.loads(answer))
         return answer
 
     def items(self, path: str, **query: str) -> list[Json]:
@@ -78,6 +82,10 @@ class Api:
         """Return the Pods of a service."""
         return self.items(PODS, labelSelector=f"soh.re/service={service},soh.re/role=pod")
 
+    def log(self, pod: str) -> str:
+        """Return what a pod has printed."""
+        return self._fetch("GET", f"{PODS}/{pod}/log").decode()
+
     def condition(self, name: str, kind: str) -> Json:
         """Return a condition of a service, {} where there is none yet."""
         found = self.service(name).get("status", {}).get("conditions", [])
@@ -93,20 +101,21 @@ class Api:
         found = eventually(published, f"{count} endpoints of {name} in its status")
         return [(host, int(port)) for host, _, port in (endpoint.rpartition(":") for endpoint in found)]
 
-    def is_at_base(self, name: str, size: int) -> bool:
-        """Whether exactly ``size`` pods are there, all Ready and unused, and nothing else of the service."""
+    def is_at_base(self, name: str, size: int, *, used: int = 0) -> bool:
+        """Whether ``size`` pods of a service are there, Ready and unused, ``used`` beside them, and nothing else."""
         records, pods = self.records(name), self.pods(name)
         return (
-            len(records) == len(pods) == size
-            and all(record["status"]["phase"] == "Idle" for record in records)
+            len(pods) == size + used
+            and sorted(record["status"]["phase"] for record in records) == ["Idle"] * size + ["InUse"] * used
             and all(is_ready(pod) and "deletionTimestamp" not in pod["metadata"] for pod in pods)
             and self.service(name)["status"].get("availableTargets", 0) == size
         )
 
-    def wait_for_base(self, name: str, size: int, *, within: float = BOUND) -> None:
-        """Wait until the pool of a service is full, and nothing else of it is left."""
+    def wait_for_base(self, name: str, size: int, *, used: int = 0, within: float = BOUND) -> None:
+        """Wait until the pool of a service is full, and nothing is left of it beside that and what is in use."""
         try:
-            eventually(lambda: self.is_at_base(name, size), f"{size} pods of {name}, warm", within=within)
+            what = f"{size} pods of {name}, warm, and {used} in use"
+            eventually(lambda: self.is_at_base(name, size, used=used), what, within=within)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.picture(name)}") from error
 

@@ -24,6 +24,23 @@ def ask(peer: socket.socket, line: bytes) -> bytes:
     return program.receive(peer).rstrip(b"\n")
 
 
+def is_cut(peer: socket.socket) -> bool:
+    """Wait for the other side to end a connection, gently or not; False if there is something to read."""
+    try:
+        return peer.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def is_turned_away(address: Address) -> bool:
+    """Connect, and wait for the other side to end that; it may do so before we know that we are connected."""
+    try:
+        with connected(address) as peer:
+            return is_cut(peer)
+    except ConnectionResetError:
+        return True
+
+
 def who_serves(address: Address) -> tuple[str, int]:
     """Make one connection to the program ``who``: return its pod's name, and which connection of that pod this was."""
     with connected(address) as peer:

@@ -244,22 +244,59 @@ class Isoproxy(Process):
 class Local(Isoproxy):
     """One ``twistd isoproxy --local`` with an API server of its own."""
 
-    def __init__(self, *arguments: str | Path, **environment: str) -> None:
-        super().__init__("--local", "--api-listen=tcp:0:interface=127.0.0.1", *arguments, **environment)
+    def __init__(self, *arguments: str | Path, api_port: int = 0, **environment: str) -> None:
+        super().__init__("--local", f"--api-listen=tcp:{api_port}:interface=127.0.0.1", *arguments, **environment)
+
+    def pods(self, service: str) -> list[int]:
+        """Return the processes of all pods of a service."""
+        found = []
+        for pid in self._offspring():
+            with suppress(OSError):
+                if f"\0POD_NAME={service}-".encode() in b"\0" + Path(f"/proc/{pid}/environ").read_bytes():
+                    found.append(pid)
+        return found
 
     @property
     def api(self) -> Api:
         """Its API server."""
-        return Api(self.wait_for_log(r"the API server is at (http://[\d.:]+\d)")[1])
+        return api_of(self)
 
-    def kubeconfig(self) -> Path:
-        """Return a kubeconfig file for its API server."""
-        path = self.folder / "kubeconfig"
-        cluster = {"name": "local", "cluster": {"server": self.api.url}}
-        context = {"name": "local", "context": {"cluster": "local", "user": ""}}
-        config = {"apiVersion": "v1", "kind": "Config", "clusters": [cluster], "contexts": [context]}
-        path.write_text(json.dumps(config | {"current-context": "local"}))
-        return path
+
+class Cluster(Process):
+    """One machine as a cluster whose API server can go away and come back, see test/e2e/cluster.py."""
+
+    def __init__(self, manifest: Path) -> None:
+        super().__init__([sys.executable, "-u", "-m", "test.e2e.cluster", manifest])
+
+    @property
+    def api(self) -> Api:
+        """Its API server."""
+        return api_of(self)
+
+    def stop_api_server(self) -> None:
+        """Let the API server be away."""
+        self.send(signal.SIGUSR1)
+        self.wait_for_log("the API server is away")
+
+    def start_api_server(self) -> None:
+        """Let the API server be back."""
+        self.send(signal.SIGUSR1)
+        self.wait_for_log("the API server is back")
+
+
+def api_of(process: Process) -> Api:
+    """Return the API server that a process says it is."""
+    return Api(process.wait_for_log(r"the API server is at (http://[\d.:]+\d)")[1])
+
+
+def write_kubeconfig(folder: Path, api: Api) -> Path:
+    """Write a kubeconfig file for an API server; return its path."""
+    path = folder / "kubeconfig"
+    cluster = {"name": "local", "cluster": {"server": api.url}}
+    context = {"name": "local", "context": {"cluster": "local", "user": ""}}
+    config = {"apiVersion": "v1", "kind": "Config", "clusters": [cluster], "contexts": [context]}
+    path.write_text(json.dumps(config | {"current-context": "local"}))
+    return path
 
 
 def dedicated_service(name: str, program: list[str], **spec: Any) -> Json:

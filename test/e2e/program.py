@@ -1,11 +1,16 @@
-"""The programs that the tests run as pods: ``python program.py [--gate FILE] NAME [ARGUMENT]``.
+"""The programs that the tests run as pods: ``python program.py [OPTION] NAME [ARGUMENT]``.
 
-Each listens on ``POD_IP`` and ``PORT`` (with a gate: once FILE is there) and serves one connection after the other, so
-that a second one in a pod would be found out. They need little of the standard library, to start quickly.
+Each listens on ``POD_IP`` and ``PORT`` and serves one connection after the other, so that a second one in a pod would
+be found out. They need little of the standard library, to start quickly. Options:
+
+    --gate FILE    listen only once FILE is there
+    --stubborn     ignore SIGTERM
+    --child        have a child in a session of its own, which ignores SIGTERM
 """
 
 import hashlib
 import os
+import signal
 import socket
 import struct
 import sys
@@ -97,13 +102,28 @@ class Programs:
         reset(client)
 
 
-def main() -> None:
-    """Listen and serve, for ever."""
-    arguments = sys.argv[1:]
+def prepare(arguments: list[str]) -> list[str]:
+    """Do as the options say; return what follows them."""
     if arguments[0] == "--gate":
         while not os.path.exists(arguments[1]):
             time.sleep(0.02)
-        del arguments[:2]
+        return arguments[2:]
+    if arguments[0] == "--stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        return arguments[1:]
+    if arguments[0] == "--child":
+        if os.fork() == 0:
+            os.setsid()
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            while True:
+                signal.pause()
+        return arguments[1:]
+    return arguments
+
+
+def main() -> None:
+    """Listen and serve, for ever."""
+    arguments = prepare(sys.argv[1:])
     programs = Programs()
     serve = getattr(programs, arguments[0])
     with socket.create_server((os.environ["POD_IP"], int(os.environ["PORT"]))) as server:

@@ -33,9 +33,13 @@ def test_500_connections_in_bursts_find_a_pod_of_their_own_each(tmp_path: Path) 
         machine.stop()
 
 
-def test_two_proxies_serve_500_connections_with_a_pod_each(tmp_path: Path) -> None:
+def two_proxies(folder: Path) -> Apart:
     manifest = dedicated_service("who", ["who"], replicas=POOL, maxPods=60)
-    with Apart(tmp_path, manifest, proxies=2) as parts, ThreadPoolExecutor() as threads:
+    return Apart(Local("--role=none", write_manifests(folder, manifest)), service="who", proxies=2)
+
+
+def test_two_proxies_serve_500_connections_with_a_pod_each(tmp_path: Path) -> None:
+    with two_proxies(tmp_path) as parts, ThreadPoolExecutor() as threads:
         bursts = [
             threads.submit(burst, address, connections=CONNECTIONS // 2, at_once=25) for address in parts.addresses
         ]
@@ -47,8 +51,7 @@ def test_two_proxies_serve_500_connections_with_a_pod_each(tmp_path: Path) -> No
 
 
 def test_the_pods_of_a_killed_proxy_are_never_offered_again(tmp_path: Path) -> None:
-    manifest = dedicated_service("who", ["who"], replicas=POOL, maxPods=60)
-    with Apart(tmp_path, manifest, proxies=2) as parts, ThreadPoolExecutor() as threads, ExitStack() as clients:
+    with two_proxies(tmp_path) as parts, ThreadPoolExecutor() as threads, ExitStack() as clients:
         killed, other = parts.proxies
         api = parts.api
         instance = parts.instance(killed)
@@ -69,6 +72,10 @@ def test_the_pods_of_a_killed_proxy_are_never_offered_again(tmp_path: Path) -> N
         check_one_connection_each(served, len(served))
         assert other.outcomes("who", CONNECTIONS) == ["completed"] * CONNECTIONS
         assert not names(left) & {entry["pod"] for entry in other.ended()}
+        # Those that it had not used were never used.
+        unused = names([record for record in left if record["status"]["phase"] == "Idle"])
+        assert unused
+        assert not [pod for pod in unused & names(api.pods("who")) if "connection" in api.log(pod)]
 
         gone_within = GRACE_SECONDS + LEASE_SECONDS + BOUND
         eventually(lambda: not names(left) & names(api.pods("who")), "the pods of the dead", within=gone_within)

@@ -31,6 +31,20 @@ def eventually(look: Callable[[], T | None], what: str, *, within: float = BOUND
         time.sleep(_POLL)  # other processes tell nobody when they are done: looking again is all there is
 
 
+def settled(look: Callable[[], T], what: str, *, still: float = 0.5, within: float = BOUND) -> T:
+    """Return what ``look`` returns once that has not changed for ``still`` seconds."""
+    last, since = look(), time.monotonic()
+
+    def unchanged() -> bool:
+        nonlocal last, since
+        if (found := look()) != last:
+            last, since = found, time.monotonic()
+        return time.monotonic() - since >= still
+
+    eventually(unchanged, what, within=within)
+    return last
+
+
 def throughout(look: Callable[[], bool], what: str, *, seconds: float) -> None:
     """Fail as soon as ``look`` returns something false, and return after ``seconds`` of true."""
     deadline = time.monotonic() + seconds

@@ -1,0 +1,101 @@
+"""Parts that are away for a while: what goes on without them, and what becomes of it all when they are back."""
+
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from test.e2e import program
+from test.e2e.apart import Apart
+from test.e2e.clients import ask, connected, is_cut
+from test.e2e.harness import Cluster, Local, dedicated_service, write_manifests
+from test.e2e.waiting import throughout
+
+POOL = 3
+AWAY_SECONDS = 6.0
+"""Longer than any single request of ours may take."""
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    return write_manifests(tmp_path, dedicated_service("echo", ["echo"], replicas=POOL))
+
+
+def one_proxy(machine: Local | Cluster) -> Apart:
+    return Apart(machine, service="echo", proxies=1)
+
+
+def says(peer: socket.socket, word: bytes) -> bool:
+    return ask(peer, word) == word
+
+
+def check_life_goes_on(parts: Apart, *, without: Callable[[], object], back: Callable[[], object]) -> None:
+    """Hold a session and the stock to going on through an outage, and the whole to being as before after it."""
+    (address,) = parts.addresses
+    (proxy,) = parts.proxies
+    parts.api.wait_for_base("echo", POOL)
+    with connected(address) as session:
+        assert says(session, b"hello")
+        parts.api.wait_for_base("echo", POOL, used=1)
+        without()
+        for _ in range(POOL):
+            with connected(address) as peer:
+                assert says(peer, b"from the stock")
+        with connected(address) as waiting:
+            waiting.sendall(b"am I next?\n")
+            throughout(lambda: says(session, b"still here"), "the session goes on", seconds=AWAY_SECONDS)
+            assert len(proxy.ended()) == POOL
+            back()
+            assert program.receive(waiting) == b"am I next?\n"
+        assert says(session, b"still here")
+    assert proxy.outcomes("echo", POOL + 2) == ["completed"] * (POOL + 2)
+    assert len({entry["pod"] for entry in proxy.ended()}) == POOL + 2
+    parts.api.wait_for_base("echo", POOL)
+    with connected(address) as peer:
+        assert says(peer, b"as before")
+    parts.api.wait_for_base("echo", POOL)
+    parts.stop()
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_sessions_and_stock_go_on_without_an_operator(manifest: Path, end: str) -> None:
+    with one_proxy(Local("--role=none", manifest)) as parts:
+        check_life_goes_on(parts, without=getattr(parts.operator, end), back=parts.restart_operator)
+
+
+def test_sessions_and_stock_go_on_while_the_api_server_hangs(manifest: Path) -> None:
+    with one_proxy(Local("--role=none", manifest)) as parts:
+        check_life_goes_on(
+            parts,
+            without=lambda: parts.machine.send(signal.SIGSTOP),
+            back=lambda: parts.machine.send(signal.SIGCONT),
+        )
+
+
+def test_sessions_and_stock_go_on_while_the_api_server_is_stopped_and_started_again(manifest: Path) -> None:
+    machine = Cluster(manifest)
+    with one_proxy(machine) as parts:
+        check_life_goes_on(parts, without=machine.stop_api_server, back=machine.start_api_server)
+
+
+def test_a_cluster_that_lost_its_memory_is_served_again(manifest: Path) -> None:
+    """The embedded API server keeps nothing, and its pods end with it: what comes next is another service."""
+    with one_proxy(Local("--role=none", manifest)) as parts:
+        parts.api.wait_for_base("echo", POOL)
+        port = urlsplit(parts.api.url).port
+        assert port
+        with connected(parts.addresses[0]) as session:
+            assert says(session, b"hello")
+            parts.machine.stop()
+            assert is_cut(session)
+        with Local("--role=none", manifest, api_port=port) as machine:
+            machine.api.wait_for_base("echo", POOL)
+            (address,) = machine.api.endpoints("echo")
+            with connected(address) as session:
+                assert says(session, b"hello again")
+            machine.api.wait_for_base("echo", POOL)
+            for process in (*parts.proxies, parts.operator, machine):
+                process.stop()
