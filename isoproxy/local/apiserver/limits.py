@@ -9,7 +9,7 @@ class Limits:
 
     body_bytes: int = 3 << 20  # of a request
     object_bytes: int = 1_500_000  # of a stored object as JSON
-    json_depth: int = 64
+    json_depth: int = 128  # recursion is how values are walked
     objects: int = 50_000  # of all kinds together
     store_bytes: int = 1 << 30  # of all objects together
     events: int = 5_000  # the oldest Event goes when another comes
