@@ -46,19 +46,19 @@ class Collector:
             self._check_owners(kind, place.key, found)
 
     def _check_owners(self, kind: Kind, key: Key, found: Json) -> None:
-        alive, going = [], []
-        for reference in found["ownerReferences"]:
-            owner = self._owner(reference, key)
-            if owner is None:
-                continue
-            alive.append(reference)
-            if FOREGROUND in (owner.object["metadata"].get("finalizers") or ()):
-                going.append(reference)
-        if len(alive) == len(going):
-            # Nothing to live for: all owners are gone, or wait for this object to go.
-            self._delete(kind, key, found, "Foreground" if going else "Background")
-        elif len(alive) < len(found["ownerReferences"]):
-            self._set(kind, key, {"ownerReferences": alive})
+        """Keep what has an owner that stays; owners that are gone, or wait for this object to go, are dropped."""
+        references = found["ownerReferences"]
+        owners = [self._owner(reference, key) for reference in references]
+        waiting = [owner is not None and FOREGROUND in _finalizers(owner) for owner in owners]
+        solid = [
+            reference
+            for reference, owner, waits in zip(references, owners, waiting, strict=True)
+            if owner is not None and not waits
+        ]
+        if not solid:
+            self._delete(kind, key, found, "Foreground" if any(waiting) else "Background")
+        elif len(solid) < len(references):
+            self._set(kind, key, {"ownerReferences": solid})
 
     def _owner(self, reference: Json, key: Key) -> Stored | None:
         place = self._ownership.place_of(reference["uid"])
@@ -68,7 +68,7 @@ class Collector:
 
     def _help_to_go(self, kind: Kind, place: Place, stored: Stored) -> None:
         found = stored.object["metadata"]
-        finalizers = found.get("finalizers") or []
+        finalizers = _finalizers(stored)
         if FOREGROUND in finalizers:
             self._after_dependants(kind, place.key, found, finalizers)
         elif ORPHAN in finalizers:
@@ -133,3 +133,7 @@ class Collector:
         obj = self._store.bucket(kind.bucket).objects[key].object
         kept = {name: value for name, value in obj["metadata"].items() if name not in fields}
         self._writer.put(kind, key, obj | {"metadata": kept | {name: value for name, value in fields.items() if value}})
+
+
+def _finalizers(stored: Stored) -> list[str]:
+    return stored.object["metadata"].get("finalizers") or []

@@ -83,6 +83,17 @@ def test_in_the_foreground_the_owner_goes_last(server: Server) -> None:
     assert (server.names(server.pods), server.names(server.widgets)) == ([], [])
 
 
+def test_an_owner_in_the_foreground_does_not_wait_for_what_another_owns_too(server: Server) -> None:
+    owners = [server.create(server.widgets, widget(name)) for name in ("one", "two")]
+    references = [owned_by(owner, blockOwnerDeletion=True) for owner in owners]
+    server.create(server.config_maps, config_map(ownerReferences=references))
+    server.core.delete(server.widgets, "default", "one", DeleteOptions(propagation="Foreground"))
+    server.collect()
+    assert server.names(server.widgets) == ["two"]
+    found = server.get(server.config_maps, "one")["metadata"]["ownerReferences"]
+    assert [reference["name"] for reference in found] == ["two"]
+
+
 def test_a_namespace_goes_with_what_is_in_it(server: Server) -> None:
     namespaces = server.kind("namespaces")
     server.create(namespaces, {"metadata": {"name": "team"}})

@@ -13,7 +13,7 @@ from isoproxy.local.apiserver.web.render import Renderer
 from isoproxy.local.apiserver.web.requests import Request, ResourcePath
 from isoproxy.local.apiserver.web.streams import Streams, WatchStream
 
-WATCH_TYPE = "application/json;stream=watch"
+WATCH_TYPE = "application/json"
 MAX_WATCH_SECONDS = 86_400.0
 _NO_STREAMING_LISTS = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
 

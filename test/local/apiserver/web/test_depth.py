@@ -34,8 +34,8 @@ def test_a_patch_as_deep_as_it_may_be_is_done(server: Server, content_type: str)
     url = f"{WIDGETS}/one?fieldManager=m&force=true"
     answer = deep_in_the_stack(lambda: ask(server, "PATCH", url, patch, content_type))
     assert answer.code == 200
-    for accept in ("application/json", "application/yaml"):
-        assert deep_in_the_stack(lambda accept=accept: ask(server, "GET", f"{WIDGETS}/one", accept=accept)).code == 200
+    assert deep_in_the_stack(lambda: ask(server, "GET", f"{WIDGETS}/one")).code == 200
+    assert deep_in_the_stack(lambda: ask(server, "GET", f"{WIDGETS}/one", accept="application/yaml")).code == 200
 
 
 def test_a_definition_as_deep_as_it_may_be_is_parsed(server: Server) -> None:
