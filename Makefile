@@ -36,7 +36,7 @@ unit: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest --cov $(PYTEST_ARGS)
 
 bench: $(VENV)/dev.stamp  ## measure against HAProxy and nginx on this machine (BENCH_ARGS=--quick for a short run)
-	@$(BIN)/python -m bench.relay $(BENCH_ARGS)
+	@$(BIN)/python -m bench $(BENCH_ARGS)
 
 lock:  ## pin what setup.py asks for (LOCK_ARGS=--upgrade for the newest releases)
 	@tools/lock $(LOCK_ARGS)
