@@ -85,13 +85,16 @@ class Pod:
         return self.metadata.deletion_timestamp is not None
 
     @property
-    def terminal(self) -> bool:
-        """Whether its one life is over: it failed, finished, restarted or is being deleted."""
-        return (
-            self.ending
-            or self.status.phase in ("Failed", "Succeeded")
-            or any(container.restart_count > 0 for container in self.status.container_statuses)
+    def over(self) -> bool:
+        """Whether its program has ended: it failed, finished or restarted."""
+        return self.status.phase in ("Failed", "Succeeded") or any(
+            container.restart_count > 0 for container in self.status.container_statuses
         )
+
+    @property
+    def terminal(self) -> bool:
+        """Whether its one life is over, or about to be: it must not be given to anyone any more."""
+        return self.ending or self.over
 
     @property
     def ready_since(self) -> datetime | None:

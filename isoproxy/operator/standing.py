@@ -70,7 +70,7 @@ def _over(observed: Observed, record: IsolationPod, pod: Pod | None, durations: 
         return EndReason.PROXY_GONE
     if record.metadata.deletion_timestamp is not None and not record.assigned:
         return EndReason.SURPLUS
-    if _lost(observed, record, pod) or (pod is not None and not pod.terminal):
+    if _lost(observed, record, pod) or (pod is not None and not _has_ended(record, pod)):
         return None
     if not durations.lasted(("over", record.metadata.uid), _patience(record, pod)):
         return None
@@ -88,9 +88,14 @@ def _lost(observed: Observed, record: IsolationPod, pod: Pod | None) -> bool:
     """Whether the record's connection went down with its proxy, so that nobody else will write its end."""
     if record.status.phase is not Phase.IN_USE:
         return False
-    # The connection of an expired proxy may go on, unless its pod is over as well.
+    # The connection of an expired proxy may go on, unless its pod has ended as well.
     verdict = _verdict(observed, record)
-    return verdict.gone or (verdict is Verdict.EXPIRED and pod is not None and pod.terminal)
+    return verdict.gone or (verdict is Verdict.EXPIRED and pod is not None and _has_ended(record, pod))
+
+
+def _has_ended(record: IsolationPod, pod: Pod) -> bool:
+    # A pod that is told to end has its grace period to see its connection through.
+    return pod.over if record.status.phase is Phase.IN_USE else pod.terminal
 
 
 def _verdict(observed: Observed, record: IsolationPod) -> Verdict:

@@ -19,6 +19,12 @@ WHILE_IN_USE: dict[str, Callable[[Scene, str], object]] = {
     "the port has changed": lambda scene, name: scene.respec(port=9999),
     "maxPods is less than what exists": lambda scene, name: scene.respec(replicas=1, max_pods=1),
     "its pod is not Ready any more": lambda scene, name: scene.put(name, pod(name, ready=False)),
+    "its pod was told to end and takes its time": lambda scene, name: scene.put(
+        name, pod(name, ending=True, grace=3600)
+    ),
+    "its pod was told to end and its proxy is not heard of": lambda scene, name: scene.put(
+        name, pod(name, ending=True, grace=3600)
+    ).proxy("a", Verdict.EXPIRED),
     "its proxy is draining": lambda scene, name: scene.proxy("a", draining=True),
     "its proxy cannot listen": lambda scene, name: scene.proxy("a", listen_error="no"),
     "its proxy holds less than it was given": lambda scene, name: scene.proxy("a", held=0),
