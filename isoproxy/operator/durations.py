@@ -19,10 +19,13 @@ class Durations:
         self.since: dict[Fact, float] = {}
         self.wake_after = math.inf
 
+    def began(self, fact: Fact) -> float:
+        """Return since when ``fact``, which holds now, has held."""
+        return self.since.setdefault(fact, self._before.get(fact, self._now))
+
     def lasted(self, fact: Fact, seconds: float) -> bool:
         """Whether ``fact``, which holds now, has held for ``seconds``; if not, asks to be woken when it will have."""
-        start = self.since.setdefault(fact, self._before.get(fact, self._now))
-        remaining = start + seconds - self._now
+        remaining = self.began(fact) + seconds - self._now
         if remaining <= 0:
             return True
         self.wake_after = min(self.wake_after, remaining)

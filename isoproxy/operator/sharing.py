@@ -1,6 +1,5 @@
 """Who gets which Ready pod, and who is to give one back."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -53,9 +52,10 @@ class Share:
 
 def shares(observed: Observed, entries: Iterable[Entry], template: str, durations: Durations) -> list[Share]:
     """Return the share of each proxy that may be given pods or has some."""
-    counts: defaultdict[str, _Counts] = defaultdict(_Counts)
+    counts = {instance: _Counts(_spoke_at(proxy, durations)) for instance, proxy in observed.proxies.items()}
     for entry in entries:
-        counts[entry.record.spec.proxy].add(entry, template)
+        if entry.record.spec.proxy in counts:
+            counts[entry.record.spec.proxy].add(entry, template, durations)
     made = [
         _share(proxy, counts[instance], durations)
         for instance, proxy in sorted(observed.proxies.items())
@@ -67,25 +67,41 @@ def shares(observed: Observed, entries: Iterable[Entry], template: str, duration
     return made
 
 
+def _spoke_at(proxy: Proxy, durations: Durations) -> float:
+    """Return since when its Lease is known to say what it says."""
+    version = proxy.lease.metadata.resource_version if proxy.lease is not None else ""
+    return durations.began(("word", proxy.instance, version))
+
+
 @dataclass(slots=True)
 class _Counts:
-    """One proxy's pods: ``unwritten`` are those of which it has not written anything yet, which its ``held`` counts."""
+    """One proxy's pods, in view of when it last said how many it holds.
 
+    ``unwritten`` are those of which it has not written anything yet, which ``held`` on its Lease counts; ``news`` are
+    the ones among them that were assigned later than that was said.
+    """
+
+    spoke_at: float
     unwritten: int = 0
+    news: int = 0
     stocked: int = 0
     outdated: int = 0
 
-    def add(self, entry: Entry, template: str) -> None:
-        self.unwritten += entry.standing in (Standing.STOCKED, Standing.UNFIT, Standing.RECALLED)
-        self.stocked += entry.standing is Standing.STOCKED
-        self.outdated += entry.standing is Standing.STOCKED and entry.record.template != template
+    def add(self, entry: Entry, template: str, durations: Durations) -> None:
+        if entry.standing in (Standing.STOCKED, Standing.UNFIT, Standing.RECALLED):
+            self.unwritten += 1
+            self.news += durations.began(("assigned", entry.record.metadata.uid)) > self.spoke_at
+        if entry.standing is Standing.STOCKED:
+            self.stocked += 1
+            self.outdated += entry.record.template != template
 
 
 def _share(proxy: Proxy, counts: _Counts, durations: Durations) -> Share:
-    # What its Lease does not count yet is on its way to it. Where the Lease counts more than there is unwritten, it is
-    # older than what was written since: that many of its claims are among the written.
-    unheard = max(0, counts.unwritten - proxy.held)
-    written = max(0, proxy.held - counts.unwritten)
+    # What the Lease does not count is on its way to the proxy. Where the Lease counts more than there is unwritten, it
+    # is older than what was written since: that many of its claims are among the written.
+    heard_of = counts.unwritten - counts.news
+    unheard = counts.news + max(0, heard_of - proxy.held)
+    written = max(0, proxy.held - heard_of)
     # Under load some assignments are always on their way: deaf is only whose word does not change meanwhile.
     deaf = unheard > 0 and durations.lasted(("deaf", proxy.instance, proxy.held, proxy.claimed), ACKNOWLEDGE_SECONDS)
     is_open = proxy.accepting and not deaf

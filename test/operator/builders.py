@@ -1,6 +1,6 @@
 """One service's objects in every standing, and plans made of them pass by pass."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -139,7 +139,7 @@ def lease(
     )
 
 
-def standing_children(of: DedicatedService, records: Iterable[IsolationPod] = ()) -> dict[Child, ChildObject]:
+def standing_children(of: DedicatedService) -> dict[Child, ChildObject]:
     """The objects that a service has one of, as the operator wants them."""
     wanted = {
         Child.NETWORK_POLICY: manifests.network_policy(of),
@@ -169,6 +169,7 @@ class Scene:
         self.pacing = Pacing()
         self.since: Mapping[Fact, float] = {}
         self._proxies: dict[str, tuple[Verdict, dict[str, Any]]] = {}
+        self._said: dict[str, tuple[dict[str, Any], int]] = {}
         self._names = (f"p{number}" for number in count(1))
 
     # --- what is there
@@ -259,7 +260,11 @@ class Scene:
             return Proxy(instance, verdict)
         idle = [r for r in self.records.values() if r.spec.proxy == instance and r.status.phase is Phase.IDLE]
         words.setdefault("held", len(idle))
-        return Proxy(instance, verdict, lease(instance, **words))
+        said, version = self._said.get(instance, ({}, 0))
+        if said != words:  # a Lease that says something new is a new version of it
+            version += 1
+        self._said[instance] = words, version
+        return Proxy(instance, verdict, lease(instance, version=version, **words))
 
     def plan(self) -> Plan:
         """Make one pass; what it learned is given to the next one, nothing else changes."""

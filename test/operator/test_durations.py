@@ -53,3 +53,12 @@ def test_of_a_number_only_what_was_never_undercut_has_lasted() -> None:
     since = Durations(since.since, 17.0)
     assert since.least("n", 7, 10) == 3
     assert Durations(since.since, 18.0).least("n", -1, 10) == 0
+
+
+def test_it_is_known_since_when_a_fact_holds() -> None:
+    first = Durations({}, 5.0)
+    assert first.began("x") == 5.0
+    second = Durations(first.since, 9.0)
+    assert second.began("x") == 5.0
+    assert second.began("y") == 9.0
+    assert second.wake_after == math.inf

@@ -54,6 +54,15 @@ class TestOneProxy:
         scene.in_use("a")
         assert not scene.plan().actions
 
+    def test_what_it_was_given_after_its_last_word_is_not_among_what_it_spoke_of(self) -> None:
+        """A short connection is over, and its stand-in assigned, before the Lease is written again."""
+        scene = Scene(replicas=1).proxy("a", held=1, claimed=1)
+        (claimed,) = scene.stocked("a")
+        assert made(scene.plan()) == 1
+        scene.remove(claimed).wait(0.3)
+        scene.stocked("a")
+        assert not scene.plan().actions
+
     def test_exactly_what_is_ready_and_unassigned_is_given(self) -> None:
         scene = Scene(replicas=9).proxy("a")
         ready = scene.warm(2)
