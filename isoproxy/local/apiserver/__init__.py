@@ -6,14 +6,14 @@ outside in: `web/` (HTTP), `core` (the verbs), `writes`, `deletes`, `reads` and 
 
 It answers as a real server does, and `test/contract` holds both to it. What it is not, or does less of:
 
-- a cluster: nothing is persisted, authenticated or authorised, no controller but the garbage collector runs, Services get
-  no addresses, and pods are scheduled and run by whoever watches them;
+- a cluster: nothing is persisted, authenticated or authorised, no controller but the garbage collector runs, Services
+  get no addresses, and pods are scheduled and run by whoever watches them;
 - admission: built-in kinds are checked by their types and by the few rules that matter here, and quantities are kept as
   they were written; there are no webhooks, no policies, no conversion between the versions of a definition, and values
   that were invalid before a change are not tolerated after it;
 - CEL: dates, durations and bytes are strings in rules, rules have no cost, and some types of functions are missing
   (`schema/rules.py`, `schema/celib.py`);
 - server-side apply: fields are tracked from an object's first apply on (`patches/managers.py`);
-- forms: JSON and YAML, and protobuf only where kubectl insists; duplicate fields are noticed when strict; a watch does not
-  begin with a streamed list.
+- forms: JSON and YAML, and protobuf only where kubectl insists; duplicate fields are noticed when strict; a watch does
+  not begin with a streamed list.
 """
