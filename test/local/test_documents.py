@@ -71,5 +71,5 @@ def test_a_missing_file_an_empty_folder_and_binary_content_are_named(tmp_path: P
         with pytest.raises(UnreadableManifest, match=problem):
             list(read([str(source)]))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UnreadableManifest, match="no .yaml, .yml, .json file in this folder"):
+    with pytest.raises(UnreadableManifest, match=r"no \.yaml, \.yml, \.json file in this folder"):
         list(read([str(tmp_path / "empty")]))
