@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from isoproxy.local.apiserver.errors import StatusError, bad_request, expired
+from isoproxy.local.apiserver.errors import FieldError, StatusError, bad_request, expired, invalid
 from isoproxy.local.apiserver.kinds.kind import Kind
 from isoproxy.local.apiserver.options import ListOptions
 from isoproxy.local.apiserver.selectors import Selection, parse
@@ -80,22 +80,32 @@ def _then(
 def _where(store: Store, options: ListOptions) -> tuple[int | None, Key | None]:
     """The version to list (None for now), and the key after which the page begins."""
     match = options.resource_version_match
+    if match:
+        _check_match(match, options)
     if options.continue_token:
-        if options.resource_version not in ("", "0") or match:
+        if options.resource_version not in ("", "0"):
             raise bad_request("specifying resource version is not allowed when using continue")
         return _read_token(options.continue_token)
-    if match and not options.resource_version:
-        raise bad_request("resourceVersionMatch is forbidden unless resourceVersion is provided")
-    if match not in ("", "Exact", "NotOlderThan"):
-        raise bad_request(
-            f'resourceVersionMatch: Unsupported value: "{match}": supported values: "Exact", "NotOlderThan"'
-        )
     asked = parse_version(options.resource_version)
     refuse_future(store, asked)
-    if match == "Exact" and not asked:
-        raise bad_request('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"')
     exact = match == "Exact" or (asked and options.limit and not match)
     return (asked if exact else None), None
+
+
+def _check_match(match: str, options: ListOptions) -> None:
+    """Refuse with 422 a resourceVersionMatch that does not go with the rest."""
+    field = "resourceVersionMatch"
+    if match not in ("Exact", "NotOlderThan"):
+        error = FieldError("Unsupported value", field, 'supported values: "Exact", "NotOlderThan", ""', match)
+    elif not options.resource_version:
+        error = FieldError("Forbidden", field, "resourceVersionMatch is forbidden unless resourceVersion is provided")
+    elif options.continue_token:
+        error = FieldError("Forbidden", field, "resourceVersionMatch is forbidden when continue is provided")
+    elif match == "Exact" and options.resource_version == "0":
+        error = FieldError("Forbidden", field, 'resourceVersionMatch "Exact" is forbidden for resourceVersion "0"')
+    else:
+        return
+    raise invalid("meta.k8s.io", "ListOptions", "", [error])
 
 
 def parse_version(text: str) -> int:

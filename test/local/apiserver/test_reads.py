@@ -80,19 +80,20 @@ def test_a_version_that_is_yet_to_come_is_not_waited_for() -> None:
 def test_options_that_make_no_sense_are_refused() -> None:
     server = filled(3)
     token = page(server, limit=1).continue_token
-    cases: list[dict[str, object]] = [
-        {"continue_token": "!!"},
-        {"continue_token": "e30"},
-        {"continue_token": token, "resource_version": "101"},
-        {"resource_version_match": "Exact"},
-        {"resource_version_match": "Sideways", "resource_version": "101"},
-        {"resource_version_match": "Exact", "resource_version": "0"},
-        {"resource_version": "new"},
-        {"field_selector": "spec.unknown=1"},
-        {"label_selector": "a b"},
+    cases: list[tuple[dict[str, object], int]] = [
+        ({"continue_token": "!!"}, 400),
+        ({"continue_token": "e30"}, 400),
+        ({"continue_token": token, "resource_version": "101"}, 400),
+        ({"resource_version": "new"}, 400),
+        ({"field_selector": "spec.unknown=1"}, 400),
+        ({"label_selector": "a b"}, 400),
+        ({"resource_version_match": "Exact"}, 422),
+        ({"resource_version_match": "Exact", "resource_version": "0"}, 422),
+        ({"resource_version_match": "Sideways", "resource_version": "101"}, 422),
+        ({"resource_version_match": "Exact", "resource_version": "101", "continue_token": token}, 422),
     ]
-    for case in cases:
-        assert refused(page, server, **case).code == 400, case
+    for case, code in cases:
+        assert refused(page, server, **case).code == code, case
 
 
 def test_fields_select(server: Server) -> None:
