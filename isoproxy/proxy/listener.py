@@ -147,10 +147,7 @@ class Listener:
         self._failures += 1
         delay = full_jitter(self._failures, self._jitter, initial=FIRST_RETRY_SECONDS, ceiling=LONGEST_RETRY_SECONDS)
         self._retry = self._time.call_later(delay, self._try)
-        error = failure.getErrorMessage()[:_MAX_REASON]
-        if error != self.error:
-            log.error("{error} Trying on.", error=error)
-        self._tell(self.address, error)
+        self._tell(self.address, failure.getErrorMessage()[:_MAX_REASON])
 
     def _tell(self, address: str, error: str) -> None:
         if (address, error) != (self.address, self.error):

@@ -270,6 +270,8 @@ class ProxyService(Service):
 
     def _listening_changed(self) -> None:
         listener = self._listener
-        if listener.address:
+        if listener.error:
+            log.error("{service}: {error} Trying on.", service=self._name, error=listener.error)
+        elif listener.address:
             log.info("{service} listens on {address}", service=self._name, address=listener.address)
         self._presence.say(listen=listener.address, listen_error=listener.error)
