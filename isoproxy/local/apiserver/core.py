@@ -107,7 +107,7 @@ class Core:
         stated = dig(body, ("metadata", "name"))
         if stated != name:
             raise bad_request(f"the name of the object ({stated}) does not match the name on the URL ({name})")
-        return self._update(kind, namespace, name, lambda _: body, options, subresource)
+        return self._update(kind, namespace, name, lambda _: body, options=options, subresource=subresource)
 
     def patch(
         self,
@@ -125,7 +125,7 @@ class Core:
             written = changes.apply_configuration(self._writer, kind, Key(namespace, name), patch, subresource, options)
             return self._noted(kind, written)
         change = changes.from_patch(kind, patch, content_type, self.limits)
-        return self._update(kind, namespace, name, change, options, subresource, patch=True)
+        return self._update(kind, namespace, name, change, options=options, subresource=subresource, patch=True)
 
     def _update(
         self,
@@ -133,9 +133,9 @@ class Core:
         namespace: str,
         name: str,
         change: Callable[[Json], Any],
+        *,
         options: WriteOptions,
         subresource: str,
-        *,
         patch: bool = False,
     ) -> Written:
         if subresource == "scale" and kind.scale is not None:

@@ -194,7 +194,7 @@ class Writer:
             obj = kind.inward(obj)
         obj = self._isolated(kind, obj, old, subresource)
         obj = kind.behaviour.prepare_update(obj, old)
-        obj = self._managed(kind, obj, old, managed, options, subresource, applied)
+        obj = self._managed(kind, obj, old, stated=managed, options=options, subresource=subresource, applied=applied)
         if kind.generation and _desired(kind, obj) != _desired(kind, old):
             generation = old["metadata"].get("generation", 0) + 1
             obj = obj | {"metadata": obj["metadata"] | {"generation": generation}}
@@ -241,12 +241,13 @@ class Writer:
         kind: Kind,
         obj: Json,
         old: Json,
+        *,
         stated: Any,
         options: WriteOptions,
         subresource: str,
         applied: bool,
     ) -> Json:
-        """The object with its managedFields as this write leaves them."""
+        """The object with its managedFields as this write leaves them; `stated` are those that were sent."""
         before = old["metadata"].get("managedFields")
         if applied:
             entries = stated

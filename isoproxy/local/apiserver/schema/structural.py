@@ -1,5 +1,6 @@
 """A CustomResourceDefinition's schema, parsed into nodes; what a real server would refuse is refused. Pure."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from isoproxy.local.apiserver.errors import FieldError
@@ -24,7 +25,7 @@ def parse(schema: Json, where: str, metadata: Node, errors: list[FieldError]) ->
     `where` is the schema's own path, for the `errors` that name what is wrong with it; with errors the node is
     not to be used.
     """
-    root = _Parser(errors).node(schema, where, "", correlatable=True)
+    root = _Parser(errors).node(schema, _Place(where))
     if root.type != "object":
         errors.append(FieldError("Invalid value", f"{where}.type", "must be object at the root", root.type))
     root.embedded = True
@@ -39,13 +40,30 @@ def parse(schema: Json, where: str, metadata: Node, errors: list[FieldError]) ->
     return root.finish()
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a schema is, and where the values are that it describes (`path`, "" for the root).
+
+    `correlatable`: whether such a value can be told apart from others, and so compared with what it was.
+    """
+
+    where: str
+    path: str = ""
+    correlatable: bool = True
+    depth: int = 0
+
+    def below(self, where: str, path: str, *, correlatable: bool = True) -> "_Place":
+        return _Place(f"{self.where}.{where}", self.path + path, self.correlatable and correlatable, self.depth + 1)
+
+
 class _Parser:
     def __init__(self, errors: list[FieldError]) -> None:
         self.errors = errors
 
-    def node(self, schema: Any, where: str, path: str, *, correlatable: bool, depth: int = 0) -> Node:
-        """One schema as a node; `path` is that of the values it describes, "" for the root."""
-        if not isinstance(schema, dict) or depth > MAX_DEPTH:
+    def node(self, schema: Any, place: _Place) -> Node:
+        """One schema as a finished node."""
+        where = place.where
+        if not isinstance(schema, dict) or place.depth > MAX_DEPTH:
             self._refuse(where, "must be an object, nested no deeper than 64 levels")
             return Node(preserve=True).finish()
         node = Node(
@@ -60,15 +78,14 @@ class _Parser:
             checks=compile_checks(schema, where, self.errors),
         )
         self._refuse_unsupported(schema, where)
-        self._children(node, schema, where, path, correlatable, depth)
+        self._children(node, schema, place)
         self._junctors(node, schema, where)
         node.finish()
         if "default" in schema:
             self._default(node, schema["default"], where)
-        if path:
-            node.rules = rules.compile_rules(
-                schema.get("x-kubernetes-validations", []), node, where, self.errors, correlatable=correlatable
-            )
+        if place.path:
+            stated = schema.get("x-kubernetes-validations", [])
+            node.rules = rules.compile_rules(stated, node, where, self.errors, correlatable=place.correlatable)
         return node.finish()
 
     def _type(self, schema: Json, where: str) -> str:
@@ -84,25 +101,24 @@ class _Parser:
             self.errors.append(FieldError("Required value", f"{where}.type", detail))
         return ANY
 
-    def _children(self, node: Node, schema: Json, where: str, path: str, correlatable: bool, depth: int) -> None:
+    def _children(self, node: Node, schema: Json, place: _Place) -> None:
         for key, child in (schema.get("properties") or {}).items():
-            if path == "" and key in ("metadata", "apiVersion", "kind"):
+            if place.path == "" and key in ("metadata", "apiVersion", "kind"):
                 continue
-            below = f"{path}.{key}" if path else key
-            inside = f"{where}.properties[{key}]"
-            node.properties[key] = self.node(child, inside, below, correlatable=correlatable, depth=depth + 1)
+            path = f".{key}" if place.path else key
+            node.properties[key] = self.node(child, place.below(f"properties[{key}]", path))
         additional = schema.get("additionalProperties")
         if isinstance(additional, dict):
             if node.properties:
-                self._refuse(f"{where}.additionalProperties", "must not be used together with properties")
-            inside = f"{where}.additionalProperties"
-            node.additional = self.node(additional, inside, f"{path}.*", correlatable=correlatable, depth=depth + 1)
+                self._refuse(f"{place.where}.additionalProperties", "must not be used together with properties")
+            node.additional = self.node(additional, place.below("additionalProperties", ".*"))
         elif additional is True:
             node.preserve = True
         if node.type == "array":
-            self._items(node, schema, where, path, correlatable, depth)
+            self._items(node, schema, place)
 
-    def _items(self, node: Node, schema: Json, where: str, path: str, correlatable: bool, depth: int) -> None:
+    def _items(self, node: Node, schema: Json, place: _Place) -> None:
+        where = place.where
         if "items" not in schema:
             self.errors.append(FieldError("Required value", f"{where}.items", "must be specified"))
             return
@@ -112,8 +128,8 @@ class _Parser:
             self._refuse(f"{where}.x-kubernetes-list-type", "must be atomic, set or map", node.list_type)
         if (node.list_type == "map") != bool(node.list_keys):
             self._refuse(f"{where}.x-kubernetes-list-map-keys", "goes with x-kubernetes-list-type map")
-        by_key = correlatable and node.list_type == "map"
-        node.items = self.node(schema["items"], f"{where}.items", f"{path}[*]", correlatable=by_key, depth=depth + 1)
+        below = place.below("items", "[*]", correlatable=node.list_type == "map")
+        node.items = self.node(schema["items"], below)
         for key in node.list_keys:
             child = node.items.properties.get(key)
             if child is None or (key not in node.items.required and child.default is MISSING):
