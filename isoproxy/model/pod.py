@@ -97,14 +97,6 @@ class Pod:
         return self.ending or self.over
 
     @property
-    def ready_since(self) -> datetime | None:
-        """When it became Ready, or None; ``creationTimestamp`` stands in for a missing time."""
-        for condition in self.status.conditions:
-            if condition.type == "Ready" and condition.status == "True":
-                return condition.last_transition_time or self.metadata.creation_timestamp
-        return None
-
-    @property
     def ready(self) -> bool:
         """Whether a connection may be handed to it."""
         is_ready = any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
