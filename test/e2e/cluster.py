@@ -81,7 +81,9 @@ class Cluster:
         self._port = None
         for connection in list(self._factory.protocols):
             connection.abortConnection()
-        self._server.core.store.compact()
+        store = self._server.core.store
+        for bucket in store:
+            bucket.history.floor = store.version
 
 
 def main() -> None:

@@ -70,21 +70,18 @@ def test_a_service_is_served_when_its_port_is_free_again(tmp_path: Path) -> None
 BAD_MANIFESTS = [
     ("kind: [", "document 1, line 2: expected the node content, but found '<stream end>'"),
     ("- 1", "document 1: a manifest is a mapping, not list"),
-    ("kind: DedicatedService", "document 1: apiVersion: missing"),
+    ("{apiVersion: v1, kind: Secret, metadata: {name: b}}\n---\nkind: Pod", "document 2: apiVersion: missing"),
     (
         "{apiVersion: soh.re/v1alpha1, kind: DedicatedService, metadata: {name: a}, spec: {image: i, replica: 2}}",
-        'document 1: DedicatedService default/a: DedicatedService in version "v1alpha1" cannot be handled as a '
-        'DedicatedService: strict decoding error: unknown field "spec.replica"',
+        r'document 1: DedicatedService default/a: .* unknown field "spec\.replica"',
     ),
     (
         "{apiVersion: soh.re/v1alpha1, kind: DedicatedService, metadata: {name: a}, spec: {image: i, replicas: x}}",
-        'document 1: DedicatedService default/a: DedicatedService.soh.re "a" is invalid: spec.replicas: Invalid '
-        'value: "string": spec.replicas in body must be of type integer: "string"',
+        r"document 1: DedicatedService default/a: .*spec\.replicas: Invalid value: .* must be of type integer",
     ),
     (
         "{apiVersion: v1, kind: Pod, metadata: {name: a}}",
-        "document 1: Pod default/a: cannot be loaded at the start "
-        "(DedicatedService, ConfigMap, Secret, Namespace can); use kubectl apply",
+        "document 1: Pod default/a: cannot be loaded at the start .*; use kubectl apply",
     ),
 ]
 
@@ -96,8 +93,10 @@ def test_each_bad_manifest_is_named_in_one_line_and_the_others_run(tmp_path: Pat
     with Local(*files, write_manifests(tmp_path, good())) as machine:
         check_the_good_one_runs(machine)
         machine.stop()
-        problems = [f"{file}, {problem}" for file, (_, problem) in zip(files, BAD_MANIFESTS, strict=True)]
-        assert sorted(errors(machine)) == problems
+        told = sorted(errors(machine))
+        assert len(told) == len(BAD_MANIFESTS)
+        for line, file, (_, problem) in zip(told, files, BAD_MANIFESTS, strict=True):
+            assert re.match(f"{re.escape(str(file))}, {problem}", line), line
 
 
 BAD_PODS: list[tuple[Json, str]] = [
