@@ -63,19 +63,16 @@ class Publisher:
             return math.inf
         except Conflict:
             return SECONDS_BETWEEN  # the watch is about to show a newer one
-        if before is None or before.status.conditions != wanted.conditions:
-            _tell(service, wanted)
+        summary = _summary(wanted)
+        if before is None or _summary(before.status) != summary:
+            log.info("{meta.namespace}/{meta.name}: {summary}", meta=meta, summary=summary)
         self._written[meta.uid] = _Written(wanted, meta.resource_version, now)
         return math.inf
 
 
-def _tell(service: DedicatedService | InvalidService, wanted: DedicatedServiceStatus) -> None:
-    conditions = {condition.type: condition for condition in wanted.conditions}
+def _summary(status: DedicatedServiceStatus) -> str:
+    """Return in one line what a person who watches the log wants to know; pods that come and go are not part of it."""
+    conditions = {condition.type: condition for condition in status.conditions}
     worst = conditions["Degraded"] if conditions["Degraded"].status == "True" else conditions["Ready"]
-    log.info(
-        "{meta.namespace}/{meta.name}: Ready={ready} {reason}{message}",
-        meta=service.metadata,
-        ready=conditions["Ready"].status,
-        reason=worst.reason,
-        message=f": {worst.message}" if worst.message else "",
-    )
+    message = f": {worst.message}" if worst.message else ""
+    return f"Ready={conditions['Ready'].status} {worst.reason}{message}"

@@ -1,0 +1,107 @@
+"""What is said of a service's status, and how often."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import formatEvent, globalLogPublisher
+from twisted.python.failure import Failure
+
+from isoproxy.kube.resources import DEDICATED_SERVICES, NAMESPACES
+from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceStatus, parse_service
+from isoproxy.model.pod import Condition
+from isoproxy.operator.publisher import SECONDS_BETWEEN, Publisher
+from isoproxy.timesource import TimeSource
+from test.memoryapi import MemoryApi, make_core
+
+THEN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def condition(kind: str, status: str, reason: str, message: str = "") -> Condition:
+    return Condition(type=kind, status=status, reason=reason, message=message, last_transition_time=THEN)
+
+
+def conditions(*, progressing: str = "False", degraded: str = "") -> tuple[Condition, ...]:
+    return (
+        condition("Ready", "True", "PoolReady", "connections find a pod"),
+        condition("Progressing", progressing, "PoolFilling"),
+        condition("Degraded", str(bool(degraded)), "PodsFailing" if degraded else "AsWanted", degraded),
+    )
+
+
+class Scene:
+    """A service in an API server of the test's own, and its publisher."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.api = MemoryApi(make_core(self.clock), self.clock)
+        self.publisher = Publisher(api=self.api, time=TimeSource.simulated(self.clock))
+        self.do(self.api.create(NAMESPACES, {"metadata": {"name": "n"}}))
+        manifest = {
+            "apiVersion": DEDICATED_SERVICES.api_version,
+            "kind": DEDICATED_SERVICES.kind,
+            "metadata": {"name": "s"},
+            "spec": {"image": "i"},
+        }
+        self.do(self.api.create(DEDICATED_SERVICES, manifest, namespace="n"))
+
+    def do(self, coroutine: Any) -> Any:
+        results: list[Any] = []
+        Deferred.fromCoroutine(coroutine).addBoth(results.append)
+        self.clock.pump([0.01] * 10)
+        (result,) = results
+        if isinstance(result, Failure):
+            result.raiseException()
+        return result
+
+    def service(self) -> DedicatedService:
+        found = parse_service(self.do(self.api.get(DEDICATED_SERVICES, "s", namespace="n")))
+        assert isinstance(found, DedicatedService)
+        return found
+
+    def publish(self, **status: Any) -> float:
+        wanted = DedicatedServiceStatus(**status)
+        wait: float = self.do(self.publisher.publish(self.service(), wanted))
+        self.clock.advance(SECONDS_BETWEEN)
+        return wait
+
+
+@pytest.fixture
+def told() -> Iterator[list[str]]:
+    lines: list[str] = []
+
+    def note(event: Any) -> None:
+        if event["log_namespace"] == "isoproxy.operator.publisher":
+            lines.append(formatEvent(event))
+
+    observer: Any = note
+    globalLogPublisher.addObserver(observer)
+    yield lines
+    globalLogPublisher.removeObserver(observer)
+
+
+def test_a_change_that_a_person_wants_to_know_of_is_told_once(told: list[str]) -> None:
+    scene = Scene()
+    scene.publish(conditions=conditions())
+    scene.publish(conditions=conditions(progressing="True"), total_targets=2)
+    scene.publish(conditions=conditions(progressing="False"), total_targets=3)
+    scene.publish(conditions=conditions(degraded="pods do not start"))
+    scene.publish(conditions=conditions(degraded="pods do not start"), queued=1)
+    scene.publish(conditions=conditions())
+    assert told == [
+        "n/s: Ready=True PoolReady: connections find a pod",
+        "n/s: Ready=True PodsFailing: pods do not start",
+        "n/s: Ready=True PoolReady: connections find a pod",
+    ]
+    assert scene.service().status.total_targets == 0
+
+
+def test_what_is_shown_already_is_not_written_again() -> None:
+    scene = Scene()
+    scene.publish(conditions=conditions(), total_targets=2)
+    version = scene.service().metadata.resource_version
+    scene.publish(conditions=conditions(), total_targets=2)
+    assert scene.service().metadata.resource_version == version
