@@ -1,0 +1,202 @@
+"""JSON is parsed once: leniently where it may be, and with the path of what is wrong where it may not."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from isoproxy.model.dedicatedservice import DedicatedService, InvalidService, parse_service
+from isoproxy.model.isolationpod import IsolationPod, Phase
+from isoproxy.model.parsing import InvalidObject, dump, parse, parser
+from isoproxy.model.pod import Pod
+from isoproxy.model.proxylease import ProxyLease, lease_manifest
+
+RECORD: dict[str, Any] = {"metadata": {"name": "p"}, "spec": {"serviceName": "s", "podName": "p", "port": 1}}
+
+
+def service(**spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "s", "namespace": "n", "uid": "u"}, "spec": {"image": "i"} | spec}
+
+
+FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({"metadata": {"name": "s"}}, "spec"),
+    ({"metadata": {"name": "s"}, "spec": {}}, "spec.image"),
+    ({"metadata": {"name": "s"}, "spec": []}, "spec"),
+    (service(replicas="many"), "spec.replicas"),
+    (service(maxPods={}), "spec.maxPods"),
+    (service(command=["a", 1]), "spec.command[1]"),
+    (service(env=[{"name": "A"}, "B"]), "spec.env[1]"),
+    (service(nodeSelector={"zone": 1}), "spec.nodeSelector.zone"),
+    (service(queue={"timeoutSeconds": "soon"}), "spec.queue.timeoutSeconds"),
+    (service(service={"type": "Ingress"}), "spec.service.type"),
+    (service(network={"allowedCIDRs": [None]}), "spec.network.allowedCIDRs[0]"),
+    (service(terminationGracePeriodSeconds=1.5), "spec.terminationGracePeriodSeconds"),
+]
+
+
+@pytest.mark.parametrize(("obj", "field"), FAULTS, ids=[field for _, field in FAULTS])
+class TestAFault:
+    def test_is_named_by_its_path(self, obj: dict[str, Any], field: str) -> None:
+        with pytest.raises(InvalidObject) as caught:
+            parse(DedicatedService, obj)
+        assert caught.value.field == field
+        assert str(caught.value) == f"{field}: {caught.value.problem}"
+        assert "pydantic" not in str(caught.value)
+
+    def test_makes_a_service_invalid_and_does_not_hide_it(self, obj: dict[str, Any], field: str) -> None:
+        found = parse_service(obj)
+        assert isinstance(found, InvalidService)
+        assert found.metadata.name == "s"
+        assert found.problem.startswith(f"{field}: ")
+
+
+def test_a_fault_does_not_repeat_what_was_written_there() -> None:
+    """It may be a secret."""
+    with pytest.raises(InvalidObject) as caught:
+        parse(DedicatedService, service(env=["hunter2"]))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_object_without_a_name_is_nobody_s() -> None:
+    with pytest.raises(InvalidObject):
+        parse_service({"metadata": {}, "spec": {}})
+    with pytest.raises(InvalidObject):
+        parse_service({})
+
+
+def test_unknown_fields_are_left_to_those_who_know_them() -> None:
+    assert parse(DedicatedService, service(tomorrow={"new": 1})) == parse(DedicatedService, service())
+
+
+def test_a_parsed_object_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        parse(IsolationPod, RECORD).spec.proxy = "mine"  # type: ignore[misc]  # that is the point
+
+
+def test_times_are_read_with_their_zone() -> None:
+    read = parser(IsolationPod)(RECORD | {"status": {"phase": "InUse", "connectionStartTime": "2026-01-01T00:00:00Z"}})
+    assert read.status.connection_start_time == datetime(2026, 1, 1, tzinfo=UTC)
+    assert read.status.phase is Phase.IN_USE
+
+
+def test_a_phase_that_is_not_known_is_a_fault() -> None:
+    with pytest.raises(InvalidObject) as caught:
+        parse(IsolationPod, RECORD | {"status": {"phase": "Parked"}})
+    assert caught.value.field == "status.phase"
+
+
+def test_what_is_unset_is_left_out_of_a_dump_and_names_are_those_of_json() -> None:
+    dumped = dump(parse(IsolationPod, RECORD | {"spec": RECORD["spec"] | {"podIP": "10.0.0.1"}}))
+    assert dumped["spec"]["podIP"] == "10.0.0.1"
+    assert "connectionStartTime" not in dumped["status"]
+
+
+class TestRecord:
+    def test_belongs_to_the_service_and_template_of_its_labels(self) -> None:
+        labels = {"soh.re/service-uid": "u", "soh.re/template": "t"}
+        read = parse(IsolationPod, RECORD | {"metadata": {"name": "p", "labels": labels}})
+        assert (read.service_uid, read.template) == ("u", "t")
+        assert parse(IsolationPod, RECORD).service_uid == ""
+
+    def test_is_recalled_by_the_annotation_whatever_it_says(self) -> None:
+        read = parse(IsolationPod, RECORD | {"metadata": {"name": "p", "annotations": {"soh.re/recall": ""}}})
+        assert read.recalled
+        assert not parse(IsolationPod, RECORD).recalled
+
+    def test_is_assigned_once_it_names_a_proxy(self) -> None:
+        assert parse(IsolationPod, RECORD | {"spec": RECORD["spec"] | {"proxy": "a-1"}}).assigned
+        assert not parse(IsolationPod, RECORD).assigned
+
+
+def pod(status: dict[str, Any], **metadata: Any) -> Pod:
+    return parse(Pod, {"metadata": {"name": "p"} | metadata, "status": status})
+
+
+READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+WORKING: dict[str, Any] = {"phase": "Running", "podIP": "10.0.0.1", "conditions": [READY]}
+
+
+class TestPod:
+    def test_is_ready_with_the_condition_and_an_address(self) -> None:
+        assert pod(WORKING).ready
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"conditions": []},
+            {"conditions": [READY | {"status": "False"}]},
+            {"conditions": [READY | {"status": "Unknown"}]},
+            {"podIP": ""},
+            {"phase": "Failed"},
+            {"phase": "Succeeded"},
+            {"containerStatuses": [{"name": "main", "restartCount": 1}]},
+        ],
+    )
+    def test_is_not_ready_otherwise(self, changed: dict[str, Any]) -> None:
+        assert not pod(WORKING | changed).ready
+
+    def test_is_not_ready_once_it_is_being_deleted(self) -> None:
+        read = pod(WORKING, deletionTimestamp="2026-01-01T00:00:00Z")
+        assert (read.ready, read.ending, read.terminal, read.over) == (False, True, True, False)
+
+    def test_without_a_status_is_pending(self) -> None:
+        read = parse(Pod, {"metadata": {"name": "p"}})
+        assert (read.status.phase, read.ready, read.terminal, read.trouble) == ("Pending", False, False, "")
+
+    @pytest.mark.parametrize(
+        ("status", "trouble"),
+        [
+            (WORKING, ""),
+            ({"containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}, ""),
+            (
+                {"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}}]},
+                "ErrImagePull: no such image",
+            ),
+            (
+                {"containerStatuses": [{"state": {"terminated": {"reason": "Error", "exitCode": 127}}}]},
+                "Error (exit code 127)",
+            ),
+            ({"phase": "Failed", "reason": "Evicted", "message": "the node was low on memory"}, "Evicted: the node"),
+            (
+                {
+                    "conditions": [
+                        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3"}
+                    ]
+                },
+                "Unschedulable: 0/3",
+            ),
+        ],
+    )
+    def test_says_what_ails_it(self, status: dict[str, Any], trouble: str) -> None:
+        assert pod(status).trouble.startswith(trouble)
+        assert bool(pod(status).trouble) == bool(trouble)
+
+    def test_of_a_service_is_told_from_its_proxies_by_its_role(self) -> None:
+        labels = {"soh.re/service-uid": "u"}
+        assert pod({}, labels=labels | {"soh.re/role": "pod"}).isolated
+        assert not pod({}, labels=labels | {"soh.re/role": "proxy"}).isolated
+        assert not pod({}, labels=labels).isolated
+
+
+class TestLease:
+    def made(self, **annotations: str) -> ProxyLease:
+        told = {f"soh.re/{name.replace('_', '-')}": value for name, value in annotations.items()}
+        manifest = lease_manifest(service_name="s", service_uid="u", instance="pod-1", annotations=told)
+        return parse(ProxyLease, manifest)
+
+    def test_says_whose_it_is(self) -> None:
+        lease = self.made()
+        assert (lease.instance, lease.service_uid, lease.metadata.name) == ("pod-1", "u", "s-pod-1")
+        assert lease.spec.lease_duration_seconds == 15
+
+    def test_says_what_its_proxy_has_and_lacks(self) -> None:
+        lease = self.made(queued="3", held="2", claimed="1", grace_seconds="60", listen="a:1", listen_error="in use")
+        assert (lease.queued, lease.held, lease.claimed, lease.grace_seconds) == (3, 2, 1, 60)
+        assert (lease.listen, lease.listen_error) == ("a:1", "in use")
+        assert not lease.draining
+        assert self.made(draining="true").draining
+        assert self.made(ended="true").ended
+
+    @pytest.mark.parametrize("nonsense", ["", "-1", "1.5", "many", "9" * 10, "²", "٣", " 1"])
+    def test_is_not_trusted_with_numbers_that_are_none(self, nonsense: str) -> None:
+        assert self.made(queued=nonsense, held=nonsense, claimed=nonsense, grace_seconds=nonsense).queued == 0
