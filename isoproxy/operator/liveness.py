@@ -14,7 +14,7 @@ from isoproxy.model.proxylease import LEASE_SECONDS, RENEW_SECONDS, ProxyLease
 QUIET_SECONDS = RENEW_SECONDS + 1.5
 """A Lease that the watch has not shown to change for so long is read directly."""
 PROBE_SECONDS = 4.0
-"""A quiet Lease is read at most so often; less than what lies between two looks, one of which may come a little early."""
+"""A quiet Lease is read at most so often; less than lies between two looks, one of which may come a little early."""
 MASS_HOLD_SECONDS = 3600.0
 """For how long an expiry of most proxies at once holds up their end by time."""
 
