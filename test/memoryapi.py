@@ -141,7 +141,7 @@ class MemoryApi:
         self.requests.append((verb, resource.plural, name))
         self.before(verb, resource, name)
         try:
-            done = _copy(do(self._core.kind(resource.group, resource.version, resource.plural)))
+            done: Json = _copy(do(self._core.kind(resource.group, resource.version, resource.plural)))
             while self._core.garbage_pending:
                 self._core.collect()
         except StatusError as error:
@@ -169,7 +169,7 @@ class MemoryWatch:
                 raise WatchEnded()
             watch = self._watch
             taken = self._call(watch.take)
-            self._events.extend(WatchEvent(event.type, _copy(event.stored.object)) for event in taken)  # type: ignore[arg-type]  # the core's types are these
+            self._events.extend(WatchEvent(event.type, _copy(event.stored.object)) for event in taken)
             if not self._events:
                 self._waiting = Deferred()
                 await self._waiting
