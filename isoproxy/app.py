@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import txaio
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
-from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.python.failure import Failure
 
@@ -19,6 +19,7 @@ from isoproxy.observe.health import Health
 from isoproxy.observe.metrics import Metrics
 from isoproxy.observe.web import web_factory
 from isoproxy.operator.reconciler import Reconciler
+from isoproxy.proxy.accepting import PromptServerEndpoint
 from isoproxy.proxy.dialer import tcp_dialer
 from isoproxy.proxy.host import ProxyHost
 from isoproxy.proxy.service import LINGER_SECONDS, SHARE_SECONDS
@@ -118,10 +119,7 @@ class Application(Service):
         if self._settings.listen:
             described: IStreamServerEndpoint = serverFromString(self._reactor, self._settings.listen)
             return described
-        bind = self._settings.bind
-        make = TCP6ServerEndpoint if ":" in bind else TCP4ServerEndpoint
-        endpoint: IStreamServerEndpoint = make(self._reactor, port, backlog=BACKLOG, interface=bind)
-        return endpoint
+        return PromptServerEndpoint(self._reactor, port, interface=self._settings.bind, backlog=BACKLOG)
 
     def _not_started(self, failure: Failure) -> None:
         if not failure.check(CancelledError):

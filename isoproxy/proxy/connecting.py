@@ -12,15 +12,15 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import NoProtocol, getConnectError
 from twisted.internet.interfaces import (
-    IAddress,
     IProtocol,
     IProtocolFactory,
     IReadWriteDescriptor,
     IStreamClientEndpoint,
 )
-from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from isoproxy.proxy.transport import Transport, tcp_address
 
 _UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EALREADY})
 
@@ -33,16 +33,15 @@ class PromptEndpoint:
     """
 
     def __init__(self, reactor: Any, ip: str, port: int, *, source_ip: str = "") -> None:
-        """``reactor`` watches descriptors and adopts sockets."""
+        """``reactor`` watches descriptors."""
         self._reactor = reactor
-        self._address = (ip, port)
+        self._address = (ip, port, 0, 0) if ":" in ip else (ip, port)
         self._source_ip = source_ip
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """See IStreamClientEndpoint; may fire before it returns."""
-        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
-        attempt = _Attempt(self._reactor, family, protocolFactory)
-        attempt.begin(self._address, self._source_ip)
+        attempt = _Attempt(self._reactor, self._address, protocolFactory)
+        attempt.begin(self._source_ip)
         return attempt.connected
 
 
@@ -50,22 +49,23 @@ class PromptEndpoint:
 class _Attempt:
     """One socket on its way to a peer."""
 
-    def __init__(self, reactor: Any, family: socket.AddressFamily, factory: IProtocolFactory) -> None:
+    def __init__(self, reactor: Any, address: tuple[Any, ...], factory: IProtocolFactory) -> None:
         self._reactor = reactor
-        self._family = family
+        self._address = address
         self._factory = factory
         self._socket: socket.socket | None = None
         self._watched = False
         self.connected: Deferred[IProtocol] = Deferred(lambda _: self._close())
 
-    def begin(self, address: tuple[str, int], source_ip: str) -> None:
+    def begin(self, source_ip: str) -> None:
+        family = socket.AF_INET if len(self._address) == 2 else socket.AF_INET6
         try:
-            self._socket = sock = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            self._socket = sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             if source_ip:
                 sock.bind((source_ip, 0))
-            code = sock.connect_ex(address)
+            code = sock.connect_ex(self._address)
             if code in _UNDER_WAY:
-                code = sock.connect_ex(address)  # which only asks, and knows already if the peer is near
+                code = sock.connect_ex(self._address)  # which only asks, and knows already if the peer is near
         except OSError as error:
             self._fail(error.errno or errno.EIO)
             return
@@ -104,40 +104,28 @@ class _Attempt:
             self._fail(code)
             return
         assert self._socket is not None
-        made = _Remembering(self._factory)
-        try:
-            self._reactor.adoptStreamConnection(self._socket.fileno(), self._family, made)
-        except OSError as error:  # no descriptor left for it, or it was reset already
-            self._fail(error.errno or errno.EIO)
-            return
-        self._close()
-        if made.protocol is None:
+        protocol = self._factory.buildProtocol(tcp_address(self._address))
+        if protocol is None:
+            self._close()
             self.connected.errback(NoProtocol())
-        else:
-            self.connected.callback(made.protocol)
+            return
+        transport = Transport(self._release(), protocol, self._reactor)
+        transport.begin()
+        self.connected.callback(protocol)
 
     def _fail(self, code: int) -> None:
         self._close()
         self.connected.errback(getConnectError((code, os.strerror(code))))
 
     def _close(self) -> None:
+        if self._socket is not None:
+            self._release().close()
+
+    def _release(self) -> socket.socket:
+        """Be done with the socket, and give it away."""
         if self._watched:
             self._watched = False
             self._reactor.removeWriter(self)
         sock, self._socket = self._socket, None
-        if sock is not None:
-            sock.close()
-
-
-class _Remembering(Factory[Any]):
-    """Makes one protocol, and knows which: a reactor that adopts a socket does not tell."""
-
-    noisy = False
-
-    def __init__(self, factory: IProtocolFactory) -> None:
-        self._factory = factory
-        self.protocol: IProtocol | None = None  # type: ignore[assignment]  # a protocol here, a class in Factory
-
-    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
-        self.protocol = self._factory.buildProtocol(addr)  # type: ignore[arg-type]  # a connected socket has one
-        return self.protocol
+        assert sock is not None
+        return sock

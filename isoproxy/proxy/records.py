@@ -81,7 +81,8 @@ class Records:
         self._aging: Aging[_Record] = Aging(time=time, seconds=IN_USE_AFTER_SECONDS, due=self._grew_old)
         self._pause: IDelayedCall | None = None
         self._failures = 0  # of the API server, in a row
-        self._stopped = self._working = False
+        self._next: IDelayedCall | None = None
+        self._stopped = False
         self._flushing: list[Deferred[None]] = []
         self.untold = 0
         """Pods that left the stock without the API server knowing it yet."""
@@ -120,9 +121,10 @@ class Records:
         """Write no more; idempotent."""
         self._stopped = True
         self._aging.stop()
-        if self._pause is not None:
-            self._pause.cancel()
-            self._pause = None
+        for timer in (self._next, self._pause):
+            if timer is not None:
+                timer.cancel()
+        self._next = self._pause = None
         for record in self._records.values():
             if record.timer is not None:
                 record.timer.cancel()
@@ -151,18 +153,24 @@ class Records:
         self._work()
 
     def _work(self) -> None:
-        """Let as many writes run as may. Guarded, because an answer can come before the call that asks returns."""
-        if self._working:
+        """Have one more write begun in the reactor's next turn, if one may run; not now, because clients may wait."""
+        if self._next is None and self._may_write():
+            self._next = self._time.call_later(0.0, self._begin_write)
+
+    def _may_write(self) -> bool:
+        return bool(self._line) and len(self._writes) < CONCURRENCY and self._pause is None and not self._stopped
+
+    def _begin_write(self) -> None:
+        self._next = None
+        if not self._may_write():
             return
-        self._working = True
-        while self._line and len(self._writes) < CONCURRENCY and self._pause is None and not self._stopped:
-            record = self._line.popleft()
-            write = Deferred.fromCoroutine(self._write(record))
-            self._writes.add(write)
-            args = (write, record, record.story.wanted)
-            write.addCallbacks(self._wrote, self._failed, callbackArgs=args, errbackArgs=args)
-            write.addErrback(lambda failure: log.failure("recording a pod failed", failure=failure))
-        self._working = False
+        record = self._line.popleft()
+        write = Deferred.fromCoroutine(self._write(record))
+        self._writes.add(write)
+        args = (write, record, record.story.wanted)
+        write.addCallbacks(self._wrote, self._failed, callbackArgs=args, errbackArgs=args)
+        write.addErrback(lambda failure: log.failure("recording a pod failed", failure=failure))
+        self._work()
 
     def _wrote(self, _: None, write: Deferred[None], record: _Record, wanted: Phase) -> None:
         self._writes.discard(write)

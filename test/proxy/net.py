@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -233,6 +234,15 @@ async def connect_to(address: str) -> Peer:
 def port_number(port: IListeningPort) -> int:
     """The number of a listening port."""
     return int(cast(IPv4Address, port.getHost()).port)
+
+
+def hosts() -> list[str]:
+    """The loopback addresses of this machine, which may know IPv4 only."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return ["127.0.0.1"]
+    return ["127.0.0.1", "::1"]
 
 
 def loopback(port: int) -> IStreamServerEndpoint:

@@ -65,6 +65,11 @@ class World:
 
     def release(self, pod: Backend, outcome: Outcome = Outcome.COMPLETED) -> None:
         self.records.released(pod, outcome, self.time.utcnow())
+        self.turn()
+
+    def turn(self) -> None:
+        """Let the reactor have a turn: writes wait for it."""
+        self.clock.advance(0)
 
     def pass_time(self, seconds: float) -> None:
         for _ in range(round(seconds * 20)):
@@ -111,6 +116,7 @@ def test_a_longer_one_is_seen_in_use_and_then_released(world: World) -> None:
 def test_an_unused_pod_is_returned(world: World) -> None:
     pod = world.pod()
     world.records.returned(pod)
+    world.turn()
     assert world.api.status("a")["phase"] == "Returned"
     assert world.final == [pod.uid]
     assert world.records.untold == 0
@@ -245,6 +251,7 @@ def test_a_release_during_the_write_of_the_use_follows_it(world: World) -> None:
     world.pass_time(1.1)
     world.release(pod)
     gate.callback(None)
+    world.turn()
     assert world.phases_written() == ["InUse", "Released"]
     assert world.final == [pod.uid]
 

@@ -25,6 +25,7 @@ _SHARE = range(128 * 1024, 1024 * 1024)
 """Bytes: the least and the most that may be moved for one event."""
 _BUFFER = 128 * 1024
 """Bytes of the one buffer that all copied bytes pass through."""
+_buffer = memoryview(bytearray(_BUFFER))  # for good: fresh pages would cost the first relay after each silence dearly
 
 
 class Reactor(Protocol):
@@ -58,7 +59,7 @@ class Poller:
         self._seconds = reactor.seconds
         self._epoll = select.epoll()
         self._watchers: dict[int, Watcher] = {}
-        self.buffer = memoryview(bytearray(_BUFFER))
+        self.buffer = _buffer
         """Scratch space, free whenever no event is being handled."""
         self.now = reactor.seconds()
         """``reactor.seconds()``, read once for each batch of events."""

@@ -119,6 +119,7 @@ class Relay:
             inward.begin(for_backend + self._early, uncounted=len(for_backend), eof=self._client_eof)
         self._early = b""
         self.settle()
+        inward.pump()  # what the client has sent meanwhile need not wait for the reactor's next turn
 
     # What the ends and flows report.
 

@@ -107,6 +107,15 @@ async def test_nothing_more_is_read_from_construction_on() -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_what_the_client_has_sent_by_the_start_is_passed_on_at_once() -> None:
+    async with session() as relayed:
+        connection(relayed.client_leg).pauseProducing()
+        relayed.client.sendall(b"hello")
+        relayed.start()
+        assert relayed.backend.recv(100) == b"hello"  # without a turn of the reactor: it does not run meanwhile
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_connection_made_by_an_endpoint_is_relayed_from_connection_made_on() -> None:
     """The dialler's way: the relay starts while the backend's transport is still announcing the connection."""
     near, client = tcp_pair()
