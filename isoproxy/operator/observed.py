@@ -32,25 +32,29 @@ class Proxy:
     lease: ProxyLease | None = None
 
     @property
+    def _word(self) -> ProxyLease | None:
+        """Its Lease, as long as it is alive to mean what that says."""
+        return self.lease if self.verdict is Verdict.ALIVE else None
+
+    @property
     def accepting(self) -> bool:
         """Whether pods may be assigned to it."""
-        lease = self.lease
-        return self.verdict is Verdict.ALIVE and lease is not None and not (lease.draining or lease.listen_error)
+        return self._word is not None and not (self._word.draining or self._word.listen_error)
 
     @property
     def queued(self) -> int:
-        """Connections that wait at it; a proxy that does not live has none to serve."""
-        return self.lease.queued if self.lease is not None and self.verdict is Verdict.ALIVE else 0
+        """Connections that wait at it."""
+        return self._word.queued if self._word is not None else 0
 
     @property
     def held(self) -> int:
-        """Pods it has taken in: its stock, and claims not yet written."""
-        return self.lease.held if self.lease is not None else 0
+        """Pods it has taken in of which it has not written anything yet."""
+        return self._word.held if self._word is not None else 0
 
     @property
     def claimed(self) -> int:
-        """Pods it has handed to connections without having written so yet."""
-        return min(self.lease.claimed, self.held) if self.lease is not None else 0
+        """How many of those left its stock all the same: claimed, or given back."""
+        return min(self._word.claimed, self.held) if self._word is not None else 0
 
 
 @dataclass(frozen=True, slots=True)

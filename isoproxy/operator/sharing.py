@@ -102,10 +102,11 @@ def _share(proxy: Proxy, counts: _Counts, durations: Durations) -> Share:
     heard_of = counts.unwritten - counts.news
     unheard = counts.news + max(0, heard_of - proxy.held)
     written = max(0, proxy.held - heard_of)
+    asked_back = counts.unwritten - counts.stocked  # of which it counts those that it gives back as claimed
     # Under load some assignments are always on their way: deaf is only whose word does not change meanwhile.
     deaf = unheard > 0 and durations.lasted(("deaf", proxy.instance, proxy.held, proxy.claimed), ACKNOWLEDGE_SECONDS)
     is_open = proxy.accepting and not deaf
-    claimed = min(counts.stocked, max(0, proxy.claimed - written))
+    claimed = min(counts.stocked, max(0, proxy.claimed - written - asked_back))
     expected = min(counts.stocked - claimed, unheard, proxy.queued)
     return Share(
         proxy=proxy,

@@ -54,6 +54,13 @@ class TestOneProxy:
         scene.in_use("a")
         assert not scene.plan().actions
 
+    def test_what_it_is_giving_back_is_not_taken_for_claims_on_the_rest(self) -> None:
+        """Its Lease counts both alike: pods that left its stock, which is not written down yet."""
+        scene = Scene(replicas=2).proxy("a", held=4, claimed=2)
+        scene.stocked("a", 2)
+        scene.recalled("a", 2)
+        assert not scene.plan().actions
+
     def test_what_it_was_given_after_its_last_word_is_not_among_what_it_spoke_of(self) -> None:
         """A short connection is over, and its stand-in assigned, before the Lease is written again."""
         scene = Scene(replicas=1).proxy("a", held=1, claimed=1)

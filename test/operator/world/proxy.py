@@ -212,9 +212,8 @@ class Proxy:
             self._news()
 
     def _word(self) -> tuple[int, int, int, bool, bool]:
-        untold = [story for story in self.stories.values() if not story.told]
-        claimed = sum(story.client is not None for story in untold)
-        return len(self.queue), len(self.stock) + len(untold), claimed, self.draining, self.ended
+        untold = sum(not story.told for story in self.stories.values())
+        return len(self.queue), len(self.stock) + untold, untold, self.draining, self.ended
 
     def _news(self) -> None:
         word = self._word()
@@ -271,6 +270,11 @@ class Proxy:
             self.watch.resume()
 
         self._events.after(seconds, heal)
+
+    def deafen(self, seconds: float) -> None:
+        """Let its watch hang for a while, without an error."""
+        self.watch.pause()
+        self._events.after(seconds, self.watch.resume)
 
     def die(self) -> None:
         """End without another word."""
