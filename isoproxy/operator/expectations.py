@@ -75,11 +75,15 @@ class Expectations(Generic[T]):
         for name in [name for name, write in self._writes.items() if write.until <= now]:
             del self._writes[name]
         merged = {item.metadata.name: item for item in seen}
-        for name, write in self._writes.items():
-            if write.result is not None:
+        for name, write in list(self._writes.items()):
+            shown = merged.get(name)
+            if write.result is None:
+                if shown is not None and shown.metadata.uid == write.uid:
+                    del merged[name]
+            elif shown is None or _behind(write.result, shown):
                 merged[name] = write.result
-            elif name in merged and merged[name].metadata.uid == write.uid:
-                del merged[name]
+            else:
+                del self._writes[name]  # the watch was faster than the answer to the write, and may show it no more
         return list(merged.values())
 
     def count_unknown(self, now: float) -> int:

@@ -39,6 +39,16 @@ def test_versions_are_compared_as_numbers() -> None:
     assert expected.overlay([record(version=11)], 1.0) == [record(version=11)]
 
 
+def test_an_answer_that_comes_after_the_watch_has_shown_more_changes_nothing() -> None:
+    expected: Expectations[IsolationPod] = Expectations()
+    expected.saw(change(record(version=9), record(version=10)))
+    expected.saw(change(record(version=10), record(version=11)))
+    expected.wrote(record(version=10), 0.0)
+    assert expected.overlay([record(version=11)], 1.0) == [record(version=11)]
+    # Nor does it come back with the object gone.
+    assert expected.overlay([], 2.0) == []
+
+
 def test_what_was_created_and_deleted_between_two_passes_is_gone() -> None:
     expected: Expectations[IsolationPod] = Expectations()
     expected.wrote(record(version=5), 0.0)
