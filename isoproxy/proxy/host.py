@@ -100,9 +100,9 @@ class ProxyHost(Service):
     async def _drain(self, timeout: float) -> None:  # noqa: ASYNC109  # it is passed on
         reflectors, self._reflectors = self._reflectors, []
         await DeferredList([reflector.stop() for reflector in reflectors])
-        proxies = [*self._proxies.values(), *self._ending]
+        self._ending.update(self._proxies.values())
         self._proxies.clear()
-        await DeferredList([proxy.drain(timeout) for proxy in proxies])
+        await DeferredList([self._end(proxy, timeout) for proxy in list(self._ending)])
 
     def _watch_services(self, namespace: str | None) -> Reflector[DedicatedService | InvalidService]:
         return Reflector(
@@ -159,4 +159,7 @@ class ProxyHost(Service):
             return
         log.info("{namespace}/{name} is no more", namespace=key[0], name=key[1])
         self._ending.add(proxy)
-        proxy.stopService().addCallback(lambda _: self._ending.discard(proxy))
+        self._end(proxy, 0.0)
+
+    def _end(self, proxy: ProxyService, timeout: float) -> Deferred[None]:
+        return proxy.drain(timeout).addCallback(lambda _: self._ending.discard(proxy))

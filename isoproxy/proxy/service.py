@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import txaio
@@ -207,6 +208,8 @@ class ProxyService(Service):
         await self._listener.close()
         self._sessions.drain()
         await self._unless_cut_short(self._sessions.when_empty())
+        if left := self._sessions.live().sessions:
+            log.info("{service}: {count} connections did not end in time", service=self._name, count=left)
         self._sessions.cut_all(Outcome.DRAINED)
         try:
             await self._sessions.when_empty().addTimeout(CUT_SECONDS, self._time.reactor)
@@ -231,10 +234,8 @@ class ProxyService(Service):
         self._awaited = event
         if self._is_cut_short:
             event.cancel()
-        try:
+        with suppress(CancelledError):
             await event
-        except CancelledError:
-            log.info("the time of {service} to drain is up", service=self._name)
 
     def _cut_short(self) -> None:
         self._is_cut_short = True

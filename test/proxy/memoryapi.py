@@ -47,7 +47,8 @@ class MemoryWatch:
         self._waiting: Deferred[None] | None = None
         self._shown: set[str] = set()
 
-    def push(self, kind: Any, item: Json) -> None:
+    def push(self, kind: Any, item: Json, *, silent: bool = False) -> None:
+        """Something happened; ``silent``: before the watch began."""
         uid = item["metadata"]["uid"]
         if not self._matches(item) and uid in self._shown:
             kind = "DELETED"  # as an API server shows a label that was lost
@@ -56,7 +57,8 @@ class MemoryWatch:
         self._shown.add(uid)
         if kind == "DELETED":
             self._shown.discard(uid)
-        self._put(WatchEvent(kind, copy.deepcopy(item)))
+        if not silent:
+            self._put(WatchEvent(kind, copy.deepcopy(item)))
 
     def fail(self, error: KubeError) -> None:
         self._put(error)
@@ -90,6 +92,7 @@ class MemoryApi:
     watches: list[MemoryWatch] = field(default_factory=list)
     down: KubeError | None = None
     _version: int = 0
+    _history: list[tuple[Any, Json]] = field(default_factory=list)
     _faults: dict[tuple[str, ...], deque[Fault]] = field(default_factory=dict)
 
     def fault(self, *where: str, fault: Fault) -> None:
@@ -133,16 +136,19 @@ class MemoryApi:
         item["metadata"]["resourceVersion"] = str(self._version)
         metadata = item["metadata"]
         self.objects[(resource.plural, metadata.get("namespace", ""), metadata["name"])] = item
+        self._happened(kind, item)
+        return item
+
+    def _happened(self, kind: Any, item: Json) -> None:
+        self._history.append((kind, copy.deepcopy(item)))
         for watch in list(self.watches):
             watch.push(kind, item)
-        return item
 
     def remove(self, resource: Resource, name: str, namespace: str = "default") -> None:
         item = self.objects.pop((resource.plural, namespace, name))
         self._version += 1
         item["metadata"]["resourceVersion"] = str(self._version)
-        for watch in list(self.watches):
-            watch.push("DELETED", item)
+        self._happened("DELETED", item)
 
     async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Json:
         result: Json = await self._do("get", resource, name, None, lambda: self._find(resource, name, namespace))
@@ -223,11 +229,8 @@ class MemoryApi:
     ) -> MemoryWatch:
         matches = _matcher(resource, namespace, label_selector, field_selector)
         watch = MemoryWatch(self, matches)
-        for item in self.objects.values():
-            if matches(item):
-                watch._shown.add(item["metadata"]["uid"])
-                if int(item["metadata"]["resourceVersion"]) > int(resource_version):
-                    watch.push("MODIFIED", item)
+        for kind, item in self._history:
+            watch.push(kind, item, silent=int(item["metadata"]["resourceVersion"]) <= int(resource_version))
         self.watches.append(watch)
         return watch
 
