@@ -51,6 +51,7 @@ def record(
     phase: Phase = Phase.IDLE,
     recalled: bool = False,
     deleting: bool = False,
+    outcome: str = "",
     port: int = 8080,
 ) -> IsolationPod:
     """An IsolationPod; if it has a proxy, its Pod is the one that ``pod`` makes for it."""
@@ -72,7 +73,7 @@ def record(
             podIP="10.0.0.1" if proxy else "",
             podUID=f"pod-{name}" if proxy else "",
         ),
-        status=IsolationPodStatus(phase=phase, in_use=phase is Phase.IN_USE),
+        status=IsolationPodStatus(phase=phase, in_use=phase is Phase.IN_USE, outcome=outcome),
     )
 
 

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from isoproxy.model.isolationpod import Phase
 from isoproxy.operator import pacing
 from isoproxy.operator.pacing import FIRST_WINDOW, MOST_DELAY, PROOF_SECONDS, PROVEN_WINDOW, Pacing
 from test.operator.builders import Scene, made, pod
@@ -140,6 +141,15 @@ class TestWhatCounts:
         scene = Scene(replicas=1).proxy("a")
         scene.in_use("a")
         assert scene.plan().pacing.proven
+
+    @pytest.mark.parametrize(
+        ("outcome", "proves"),
+        [("completed", True), ("client_reset", True), ("proxy_lost", True), ("dial_failed", False), ("error", False)],
+    )
+    def test_a_pod_that_is_done_with_proves_it_if_it_served(self, outcome: str, proves: bool) -> None:
+        scene = Scene(replicas=1).proxy("a")
+        scene.bring(1, proxy="a", phase=Phase.RELEASED, outcome=outcome)
+        assert scene.plan().pacing.proven is proves
 
     def test_pods_of_an_older_template_prove_nothing(self) -> None:
         scene = Scene(replicas=1).proxy("a")
