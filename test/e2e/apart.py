@@ -8,7 +8,8 @@ from typing import Self
 
 from test.e2e.api import LEASES, Api
 from test.e2e.clients import Address
-from test.e2e.harness import Cluster, Isoproxy, Local, Process, write_kubeconfig
+from test.e2e.harness import Cluster, Isoproxy, Local, write_kubeconfig
+from test.e2e.process import Process
 
 GRACE_SECONDS = 10
 """How long the pods of a dead proxy are kept, the least there is."""

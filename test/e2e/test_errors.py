@@ -10,7 +10,8 @@ import pytest
 
 from test.e2e.api import Json
 from test.e2e.clients import ask, connected
-from test.e2e.harness import Isoproxy, Local, complaints, dedicated_service, write_manifests
+from test.e2e.harness import Isoproxy, Local, dedicated_service, write_manifests
+from test.e2e.process import complaints
 from test.e2e.waiting import eventually
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from test.e2e.api import names
 from test.e2e.clients import ask, connected, is_cut, who_serves
-from test.e2e.harness import Local, Process, dedicated_service, write_kubeconfig, write_manifests
+from test.e2e.harness import Local, dedicated_service, write_kubeconfig, write_manifests
+from test.e2e.process import Process
 from test.e2e.waiting import BOUND, eventually
 
 pytestmark = pytest.mark.needs_program("kubectl")
