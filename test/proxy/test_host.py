@@ -163,6 +163,35 @@ async def test_a_proxy_of_a_deployment_takes_its_settings_from_its_config_map() 
         assert scene.served() == {"one": "uid-one"}
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_config_map_of_another_service_is_ignored() -> None:
+    settings = ProxySettings.of(parse(DedicatedService, dedicated("another")))
+    item = {
+        "kind": "ConfigMap",
+        "metadata": {"name": "one-proxy", "namespace": "default", "uid": "uid-map"},
+        "data": settings.to_data(),
+    }
+    async with running(service=("default", "one")) as scene:
+        scene.api.store(CONFIG_MAPS, item)
+        await wait_until(lambda: scene.host._reflectors[0].items)
+        assert scene.host._proxies == {}
+        assert not scene.host.ready
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_drain_ends_all_proxies_and_a_second_one_waits_for_the_same_end() -> None:
+    async with running() as scene:
+        scene.store(dedicated("one"))
+        scene.store(dedicated("two"))
+        await wait_until(lambda: len(scene.served()) == 2)
+        first, second = outcome_of(scene.host.drain(60.0)), outcome_of(scene.host.drain(0.0))
+        await wait_until(lambda: first and second)
+        assert scene.served() == {}
+        scene.store(dedicated("three"))
+        await wait_until(lambda: True)
+        assert scene.served() == {}
+
+
 @pytest.mark.parametrize(
     "home", ["2f1c7a9e-0000-4000-8000-123456789abc", "laptop", "x" * 200, "ends-in-hyphens" + "-" * 60]
 )

@@ -414,6 +414,20 @@ class TestDraining:
             await site.until(lambda: client.lost)
 
     @pytest_twisted.ensureDeferred
+    async def test_who_is_dialling_may_go_on_but_gets_no_other_pod(self) -> None:
+        async with running(settings=site_settings(connect_timeout_seconds=5)) as site:
+            site.api.assign("refuses", port=1)
+            await site.connect()
+            await site.add_pod("unused")
+            drained = outcome_of(site.service.drain(600.0))
+            await site.until(lambda: site.phase("unused") == "Returned")
+            assert drained == []
+            await site.pass_time(5.5)
+            await site.until(lambda: drained)
+            assert site.outcomes() == ["drained"]
+            assert site.api.status("refuses")["outcome"] == "dial_failed"
+
+    @pytest_twisted.ensureDeferred
     async def test_a_second_order_may_shorten_the_first(self) -> None:
         async with running() as site:
             await site.add_pod("a")
