@@ -144,7 +144,15 @@ class Applier:
             raise
         record = parse(IsolationPod, made)
         self._cluster.records.wrote(record, self._monotonic())
-        pod = await self._api.create(PODS, manifests.pod(service, record), namespace=namespace)
+        try:
+            pod = await self._api.create(PODS, manifests.pod(service, record), namespace=namespace)
+        except ApiError as error:
+            if error.may_have_happened:
+                raise
+            # A quota, or an admission policy: a record without its Pod is a failure that the planner slows down for,
+            # and must not hold up what else there is to do.
+            log.warn("the Pod of {namespace}/{name} is refused: {error}", namespace=namespace, name=name, error=error)
+            return
         self._cluster.pods.wrote(parse(Pod, pod), self._monotonic())
 
     @_do.register

@@ -138,7 +138,8 @@ class Cluster:
         ours = names.LABEL_SERVICE_UID
         self._watch(DEDICATED_SERVICES, parse_service, self._take_service, namespace, "")
         self._watch(ISOLATION_PODS, parser(IsolationPod), partial(self._take, self.records), namespace, ours)
-        self._watch(PODS, parser(Pod), partial(self._take, self.pods), namespace, ours)
+        isolated = f"{ours},{names.LABEL_ROLE}={names.ROLE_POD}"  # and not the proxies' own
+        self._watch(PODS, parser(Pod), partial(self._take, self.pods), namespace, isolated)
         self._watch(LEASES, parser(ProxyLease), partial(self._take, self.leases), namespace, ours)
         self._watch(NETWORK_POLICIES, parse_child, partial(self._take, self.policies), namespace, ours)
         self._watch(CONFIG_MAPS, parse_child, partial(self._take, self.settings), namespace, ours)

@@ -154,10 +154,10 @@ class Reconciler(Service):
         result = await self._applier.apply(planned.actions)
         until = self._time.monotonic() + TAKEN_SECONDS
         memory.taken_until |= dict.fromkeys(result.taken, until)
-        _raise_first(result.failures)
         current = self._publisher.current(service)
         wanted = status.status(observed, planned, current, self._publisher.now())
         wait = await self._publisher.publish(service, wanted)
+        _raise_first(result.failures)
         # What was written comes back as events, which wake us; should one be lost, look again soon.
         return min(wait, planned.wake_after, SETTLE_SECONDS if planned.actions else math.inf)
 

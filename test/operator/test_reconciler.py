@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from isoproxy.kube.errors import NotSent, ServerError, UnknownOutcome
+from isoproxy.kube.errors import Forbidden, NotSent, ServerError, UnknownOutcome
 from isoproxy.kube.resources import (
     CONFIG_MAPS,
     DEDICATED_SERVICES,
@@ -355,6 +355,45 @@ def test_failing_pods_are_made_ever_more_rarely_and_the_service_says_why(world: 
     degraded = next(one for one in service["status"]["conditions"] if one["type"] == "Degraded")
     assert degraded["reason"] == "PodsFailing"
     assert "no such command" in degraded["message"]
+
+
+def test_a_quota_that_refuses_pods_slows_their_making_and_holds_up_nothing_else(world: World) -> None:
+    service = world.service(replicas=2)
+    world.settle()
+
+    def full(verb: str, resource: Resource, name: str) -> None:
+        if verb == "create" and resource is PODS:
+            raise Forbidden(403, message="exceeded quota")
+
+    world.api.before = full
+    world.api.requests.clear()
+    world.do(world.hand.patch(DEDICATED_SERVICES, "s", {"spec": {"replicas": 4}}, namespace="n"))
+    world.settle(5)
+    world.proxy(service, "pod-1")
+    world.settle(1)
+    assert len(world.assigned("pod-1")) == 2
+    for _ in range(60):
+        world.proxy(service, "pod-1", held="2")
+        world.settle(1, step=0.25)
+    tried = [name for verb, resource, name in world.api.requests if verb == "create" and resource == "pods"]
+    assert 2 <= len(tried) <= 16
+    world.api.before = lambda verb, resource, name: None
+    for _ in range(120):
+        world.proxy(service, "pod-1", held=str(len(world.assigned("pod-1"))))
+        world.settle(1, step=0.25)
+    assert len(world.all(PODS)) == len(world.all(ISOLATION_PODS)) == 4
+
+
+def test_the_pods_of_proxies_are_none_of_the_pool(world: World) -> None:
+    service = world.service(replicas=1)
+    labels = {"soh.re/service-uid": service["metadata"]["uid"], "soh.re/service": "s", "soh.re/role": "proxy"}
+    container = {"name": "proxy", "image": "isoproxy"}
+    manifest = {"metadata": {"name": "s-proxy-1", "labels": labels}, "spec": {"containers": [container]}}
+    world.do(world.hand.create(PODS, manifest, namespace="n"))
+    world.settle(30, step=0.5)
+    [shown] = world.all(DEDICATED_SERVICES)
+    assert shown["status"]["totalTargets"] == 1
+    assert "s-proxy-1" in names_of(world.all(PODS))
 
 
 def test_an_api_server_that_is_down_is_waited_for_and_nothing_is_lost(world: World) -> None:
