@@ -113,7 +113,7 @@ def test_a_pod_that_ignores_sigterm_is_killed_and_holds_up_nobody(tmp_path: Path
             assert ask(peer, b"hello") == b"hello"
             eventually(lambda: len(machine.pods("stubborn")) == 3, "another pod")
         eventually(lambda: len(used & set(machine.pods("stubborn"))) == 1, "the pod that was used is gone")
-        machine.stop(within=BOUND / 2)
+        machine.stop()
 
 
 def test_what_a_pod_starts_ends_with_it(tmp_path: Path) -> None:
