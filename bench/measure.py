@@ -23,12 +23,12 @@ def process_tree(pid: int) -> list[int]:
     return found
 
 
-def cpu_ns(pid: int) -> int:
+def cpu_ns(pid: int, *, descendants: bool = True) -> int:
     """CPU time used so far by ``pid`` and its descendants, in ns: user, system and the softirq work done on their time.
 
     Read from ``schedstat``, which counts in ns; where a kernel has none, from ``stat``, which counts in ticks.
     """
-    return sum(_one_process_ns(one) for one in process_tree(pid))
+    return sum(_one_process_ns(one) for one in (process_tree(pid) if descendants else [pid]))
 
 
 def _one_process_ns(pid: int) -> int:

@@ -1,0 +1,161 @@
+"""The whole of isoproxy with real pods, each a process of its own that serves one connection and is replaced.
+
+API server and pods, operator, and proxy are three processes. HAProxy and nginx have no counterpart of what is measured
+here, so there are no ratios: the figures are of this machine, whose processors everything shares, clients too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import figures, load, measure
+from test.e2e.apart import Apart
+from test.e2e.api import DEDIS
+from test.e2e.harness import Isoproxy, Local, dedicated_service, write_manifests
+from test.e2e.waiting import eventually
+
+_PROGRAM = [sys.executable, "-I", "-S", str(Path(__file__).with_name("pod.py"))]
+_SERVICE = "bench"
+_POOL = 20
+"""Pods kept warm."""
+_PARALLEL = 8
+"""Clients that connect again and again where pods are replaced meanwhile; fewer than the pool, as a pool is meant."""
+_SPACING_SECONDS = 0.2
+"""Between two connections of which each is to find the machine idle: a replacement takes about half of that."""
+_WRITES = ("create", "patch", "delete")
+_OBJECTS = ("isolationpods", "pods")
+_PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much to measure."""
+
+    warm: int
+    cold: int
+    seconds: float
+
+
+FULL = Effort(warm=50, cold=5, seconds=10.0)
+QUICK = Effort(warm=10, cold=2, seconds=3.0)
+
+
+@contextlib.contextmanager
+def everything() -> Iterator[Apart]:
+    """API server, operator and one proxy, and no pod yet."""
+    manifest = dedicated_service(_SERVICE, [], replicas=0, maxPods=3 * _POOL)
+    manifest["spec"]["command"] = _PROGRAM
+    with tempfile.TemporaryDirectory() as folder:
+        machine = Local("--role=none", write_manifests(Path(folder), manifest))
+        with Apart(machine, service=_SERVICE, proxies=1) as parts:
+            yield parts
+
+
+def warm(parts: Apart, effort: Effort) -> None:
+    """Connect and one round trip, to a warm pod and to a waiting process of the same program."""
+    _, port = parts.addresses[0]
+    direct: list[float] = []
+    through: list[float] = []
+    with waiting_programs(effort.warm) as ports:
+        time.sleep(_SPACING_SECONDS)
+        for one in ports:
+            direct += load.run(load.connect_latencies, one, count=1)
+            time.sleep(_SPACING_SECONDS)
+            through += load.run(load.connect_latencies, port, count=1)
+            time.sleep(_SPACING_SECONDS)
+    middle = measure.percentile(direct, 50) * 1e3
+    print(f"a warm pod: ms beyond the {middle:.2f} of a direct connection to the same program ({effort.warm} each)")
+    figures.print_added(direct, {"isoproxy": through})
+
+
+@contextlib.contextmanager
+def waiting_programs(count: int) -> Iterator[list[int]]:
+    """So many processes of the pods' program, without a pod around them; gives their ports."""
+    with contextlib.ExitStack() as stack:
+        ports = []
+        for _ in range(count):
+            process = stack.enter_context(
+                subprocess.Popen(_PROGRAM, stdout=subprocess.PIPE, env={"POD_IP": "127.0.0.1", "PORT": "0"})
+            )
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            ports.append(int(process.stdout.readline()))
+        yield ports
+
+
+def cold(parts: Apart, effort: Effort) -> None:
+    """The time from connect to the first byte when there is no pod yet, and what of that the program takes to start."""
+    started = []
+    for _ in range(effort.cold):
+        began = time.perf_counter()
+        with waiting_programs(1):
+            started.append(time.perf_counter() - began)
+    _, port = parts.addresses[0]
+    taken = []
+    for _ in range(effort.cold):
+        taken += load.run(load.connect_latencies, port, count=1)
+        eventually(lambda: not parts.api.records(_SERVICE), "no pod left", within=_PATIENCE)
+    print(f"no pod yet: ms from connect to the first byte ({effort.cold} times, one after the other)")
+    print_spread("isoproxy", taken)
+    print_spread("of that, the program's own start", started)
+    print()
+
+
+def print_spread(name: str, taken: Sequence[float]) -> None:
+    """Print median, least and most of some seconds, in ms."""
+    low, middle, high = (measure.percentile(taken, at) * 1e3 for at in (0, 50, 100))
+    print(f"  {name:<33} median {middle:.0f}  range {low:.0f}..{high:.0f}")
+
+
+def sustained(parts: Apart, effort: Effort) -> None:
+    """Connections a second while every used pod is replaced, and what each costs each part."""
+    _, port = parts.addresses[0]
+    processes = {"proxy": parts.proxies[0], "operator": parts.operator, "API server and pod runtime": parts.machine}
+    cpu = {name: measure.cpu_ns(process.pid, descendants=False) for name, process in processes.items()}
+    writers = (parts.proxies[0], parts.operator)
+    objects, others = writes(writers, objects=True), writes(writers, objects=False)
+    began = time.monotonic()
+    taken = load.run(load.connect_for, port, seconds=effort.seconds, parallel=_PARALLEL)
+    parts.api.wait_for_base(_SERVICE, _POOL, within=_PATIENCE)
+    seconds = time.monotonic() - began
+    count = len(taken)
+    print(f"pods replaced: {_PARALLEL} clients for {effort.seconds:.0f} s, a pool of {_POOL}, {count} connections")
+    print(f"  {count / effort.seconds:.0f} connections/s")
+    print_spread("ms to the first byte", taken)
+    print(f"  {(writes(writers, objects=True) - objects) / count:.2f} writes of IsolationPods and Pods for each")
+    print(f"  {(writes(writers, objects=False) - others) / seconds:.1f} other writes a second (Leases, status, Events)")
+    for name, process in processes.items():
+        used = measure.cpu_ns(process.pid, descendants=False) - cpu[name]
+        print(f"  {used / 1e6 / count:.1f} ms of CPU for each in: {name}")
+    print()
+
+
+def writes(processes: Sequence[Isoproxy], *, objects: bool) -> float:
+    """How many writes these have asked for, refused ones too: of IsolationPods and Pods, or of all else."""
+    return sum(
+        sample.value
+        for process in processes
+        for sample in process.metrics()
+        if sample.name == "isoproxy_api_requests_total"
+        and sample.labels["verb"] in _WRITES
+        and (sample.labels["resource"] in _OBJECTS) == objects
+    )
+
+
+def measure_all(quick: bool) -> None:
+    """Print every figure of the whole."""
+    effort = QUICK if quick else FULL
+    with everything() as parts:
+        cold(parts, effort)
+        parts.api.patch(f"{DEDIS}/{_SERVICE}", {"spec": {"replicas": _POOL}})
+        parts.api.wait_for_base(_SERVICE, _POOL, within=_PATIENCE)
+        warm(parts, effort)
+        parts.api.wait_for_base(_SERVICE, _POOL, within=_PATIENCE)
+        sustained(parts, effort)
