@@ -75,15 +75,19 @@ class LeasePace:
             return self._retry_at
         if self._said is None or wanted == self._said:
             return self._began + RENEW_SECONDS
-        if not wanted.is_urgent_after(self._said):
+        if not self.is_urgent(wanted):
             return self._began + COALESCE_SECONDS
         # Urgent news do not wait for the others' turn, but for their own: a queue that fills and empties all the time
         # must not make more writes than anything else.
         return None if self._began_urgent is None else self._began_urgent + COALESCE_SECONDS
 
+    def is_urgent(self, wanted: Said) -> bool:
+        """Whether there are news that someone waits for."""
+        return self._said is not None and wanted.is_urgent_after(self._said)
+
     def began(self, now: float, wanted: Said) -> None:
         """A try begins."""
-        if self._said is not None and wanted.is_urgent_after(self._said):
+        if self.is_urgent(wanted):
             self._began_urgent = now
         self._began = now
         self._retry_at = None

@@ -28,6 +28,8 @@ log = txaio.make_logger()
 
 TRY_SECONDS = 4.0
 """How long one try may take: a server that hangs must not keep the next one from being made in time."""
+YIELD_SECONDS = 0.05
+"""What is not urgent is told this much later at least: the connection that it is news of comes first."""
 _TICK = 0.001
 
 
@@ -142,9 +144,11 @@ class Presence:
         """Have the next write made when it is due."""
         if not self._running:
             return
-        due = self._pace.due(self._said())
+        said = self._said()
+        due = self._pace.due(said)
         now = self._time.monotonic()
-        at = now if due is None else max(due, now)
+        soonest = now if self._pace.is_urgent(said) else now + YIELD_SECONDS
+        at = now if due is None else max(due, soonest)
         if self._timer is not None:
             if self._timer_at <= at:
                 return  # it will look again then

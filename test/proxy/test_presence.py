@@ -11,7 +11,7 @@ from isoproxy.kube.resources import LEASES
 from isoproxy.model.parsing import parse
 from isoproxy.model.proxylease import ProxyLease
 from isoproxy.proxy.leasepace import Demand
-from isoproxy.proxy.presence import Holder, Presence
+from isoproxy.proxy.presence import YIELD_SECONDS, Holder, Presence
 from isoproxy.timesource import TimeSource
 from test.proxy.memoryapi import HANGS, INSTANCE, REPLY_LOST, Fault, MemoryApi
 
@@ -90,6 +90,26 @@ def test_the_first_in_the_queue_is_told_at_once(held: World) -> None:
     held.presence.demand_changed(urgent=True)
     held.clock.advance(0)
     assert held.lease().queued == 1
+
+
+def test_the_queue_is_told_at_once_each_time_it_begins(held: World) -> None:
+    for waiting in (1, 0, 1, 0, 1):
+        held.pass_time(1.0)
+        held.demand = Demand(queued=waiting)
+        held.presence.demand_changed(urgent=waiting == 1)
+    held.clock.advance(0)
+    assert held.lease().queued == 1
+
+
+def test_a_claim_is_told_when_its_connection_has_been_served(held: World) -> None:
+    held.pass_time(1.0)
+    before = held.writes()
+    held.demand = Demand(held=3, claimed=1)
+    held.presence.demand_changed()
+    held.clock.advance(0.9 * YIELD_SECONDS)
+    assert held.writes() == before
+    held.clock.advance(0.2 * YIELD_SECONDS)
+    assert held.lease().claimed == 1
 
 
 def test_a_busy_proxy_writes_four_times_a_second_at_most(held: World) -> None:
