@@ -92,7 +92,7 @@ class Application(Service):
             namespaces=self._settings.namespaces,
             grace_seconds=self._settings.proxy_grace,
         )
-        self._health.add("operator has listed the cluster", lambda: operator.synced)
+        self._health.add("operator: still listing the cluster", lambda: operator.synced)
         operator.startService()
         self._operator = operator
 
@@ -115,7 +115,7 @@ class Application(Service):
             linger_seconds=0.0 if settings.role is Role.ALL else min(LINGER_SECONDS, settings.drain_timeout),
             share_seconds=0.0 if settings.role is Role.ALL else SHARE_SECONDS,
         )
-        self._health.add("proxies accept connections", lambda: proxies.ready)
+        self._health.add("proxies: not all accept connections yet", lambda: proxies.ready)
         proxies.startService()
         self._proxies = proxies
 

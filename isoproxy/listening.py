@@ -27,5 +27,10 @@ def listen_now(reactor: Any, description: str, factory: IProtocolFactory, option
 def url_of(port: IListeningPort) -> str:
     """Return where to find what a TCP port serves by HTTP, as seen from this machine."""
     address: Any = port.getHost()
-    host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
+    host = as_seen_here(address.host)
     return f"http://{f'[{host}]' if ':' in host else host}:{address.port}"
+
+
+def as_seen_here(host: str) -> str:
+    """Return where to connect to from this machine what listens on ``host``: the loopback for every address."""
+    return {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)

@@ -2,12 +2,14 @@
 
 import getopt
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
 from twisted.application.service import IService
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
@@ -16,6 +18,7 @@ from isoproxy.kube.config import ConfigError, Connection, load_connection
 from isoproxy.settings import Local, Role, ServiceName, Settings
 
 LEAST_GRACE = 10
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 LONGEST = 7 * 86400
 
 
@@ -75,6 +78,10 @@ class Options(usage.Options):
         self._check_role()
         for name in ("api-listen", "listen", "metrics-listen"):
             _check_endpoint(name, self[name])
+        if self["bind"] and not (isIPAddress(self["bind"]) or isIPv6Address(self["bind"])):
+            raise usage.UsageError(f"--bind: {self['bind']!r} is no IP address")
+        if bad := [name for name in self["namespaces"] if not _NAMESPACE.fullmatch(name)]:
+            raise usage.UsageError(f"--namespace: {bad[0]!r} is no name of a namespace")
         self["proxy-grace"] = int(_seconds("proxy-grace", self["proxy-grace"], LEAST_GRACE))
         if self["drain-timeout"] is None:
             self["drain-timeout"] = "0" if self["local"] else "30"

@@ -81,6 +81,8 @@ def test_a_proxy_is_told_its_service_and_its_listener(kubeconfig: str) -> None:
         (["--local", "--proxy-grace", "x"], "--proxy-grace: 'x' is no number of seconds"),
         (["--local", "--drain-timeout", "-1"], "--drain-timeout: -1 is not between 0 seconds and a week"),
         (["--local", "--drain-timeout", "nan"], "--drain-timeout: nan is not between"),
+        (["--local", "--bind", "1.2.3.4.5"], "--bind: '1.2.3.4.5' is no IP address"),
+        (["--local", "--namespace", "Bad_NS"], "--namespace: 'Bad_NS' is no name of a namespace"),
         (["--nope"], "nope"),
     ],
 )

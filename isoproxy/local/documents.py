@@ -1,8 +1,9 @@
 """The manifests that a local start is given: files, folders and standard input, as single documents."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -46,35 +47,44 @@ class Document:
         return f"{self.place}: {self.manifest['kind']} {meta.get('namespace', 'default')}/{meta['name']}"
 
 
-def read(sources: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield ``(name, text)`` of each source: a file, every manifest directly in a folder, or ``-``.
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The content of one source."""
 
-    Raises UnreadableManifest where there is nothing to read.
-    """
+    source: str
+    text: str
+
+
+def read(sources: Iterable[str]) -> Iterator[Text | UnreadableManifest]:
+    """Yield the text of each source, or why there is none: a file, every manifest directly in a folder, or ``-``."""
     for source in sources:
-        if source == STDIN:
-            yield "standard input", sys.stdin.read(MOST_BYTES)
-            continue
         path = Path(source)
-        if path.is_dir():
+        if source == STDIN:
+            yield _text("standard input", lambda: sys.stdin.buffer.read(MOST_BYTES + 1))
+        elif path.is_dir():
             found = sorted(item for item in path.iterdir() if item.suffix in SUFFIXES and item.is_file())
             if not found:
-                raise UnreadableManifest(f"{source}: no {', '.join(SUFFIXES)} file in this folder")
-            yield from ((str(item), _text(item)) for item in found)
+                yield UnreadableManifest(f"{source}: no {', '.join(SUFFIXES)} file in this folder")
+            yield from (_text(str(item), partial(_start_of, item)) for item in found)
         else:
-            yield source, _text(path)
+            yield _text(source, partial(_start_of, path))
 
 
-def _text(path: Path) -> str:
+def _start_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES + 1)
+
+
+def _text(source: str, content: Callable[[], bytes]) -> Text | UnreadableManifest:
     try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(MOST_BYTES + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        problem = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise UnreadableManifest(f"{path}: {problem}") from error
-    if len(text) > MOST_BYTES:
-        raise UnreadableManifest(f"{path}: larger than {MOST_BYTES} bytes")
-    return text
+        octets = content()
+        if len(octets) > MOST_BYTES:
+            return UnreadableManifest(f"{source}: larger than {MOST_BYTES} bytes")
+        return Text(source, octets.decode("utf-8"))
+    except OSError as error:
+        return UnreadableManifest(f"{source}: {error.strerror}")
+    except UnicodeDecodeError:
+        return UnreadableManifest(f"{source}: not UTF-8 text")
 
 
 def split(source: str, text: str) -> Iterator[Document | UnreadableManifest]:

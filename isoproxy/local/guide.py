@@ -7,6 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 from isoproxy.kube.api import KubeApi
 from isoproxy.kube.reflector import Change, Reflector
 from isoproxy.kube.resources import DEDICATED_SERVICES
+from isoproxy.listening import as_seen_here
 from isoproxy.model.dedicatedservice import DedicatedService, InvalidService, parse_service
 
 log = txaio.make_logger()
@@ -32,15 +33,22 @@ class Guide:
     def _changed(self, change: Change[DedicatedService | InvalidService]) -> None:
         if change.new is None:
             return
-        before = change.old.status.endpoints if change.old is not None else ()
+        before = _open_at(change.old) if change.old is not None else set()
         meta = change.new.metadata
-        for endpoint in set(change.new.status.endpoints) - set(before):
+        for endpoint in sorted(_open_at(change.new) - before):
             host, _, port = endpoint.rpartition(":")
             log.info(
                 "{namespace}/{name} is at {endpoint}; try: nc {host} {port}",
                 namespace=meta.namespace,
                 name=meta.name,
                 endpoint=endpoint,
-                host=host.strip("[]"),
+                host=as_seen_here(host.strip("[]")),
                 port=port,
             )
+
+
+def _open_at(service: DedicatedService | InvalidService) -> set[str]:
+    """Return where a client would be served."""
+    conditions = service.status.conditions
+    ready = any(condition.type == "Ready" and condition.status == "True" for condition in conditions)
+    return set(service.status.endpoints) if ready else set()

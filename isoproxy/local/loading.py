@@ -35,8 +35,18 @@ async def load(api: KubeApi, documents: Iterable[Document]) -> list[str]:
         try:
             await _create(api, resource, document)
         except ApiError as error:
-            problems.append(f"{document}: {error.message or error}")
+            problems.append(f"{document}: {_reason(error)}")
     return problems
+
+
+def _reason(error: ApiError) -> str:
+    """Return what is wrong with a manifest, without what the API server says around it."""
+    causes = [
+        f"{cause['field']}: {cause.get('message', '')}"
+        for cause in error.details.get("causes") or ()
+        if isinstance(cause, dict) and cause.get("field") not in (None, "", "<nil>")
+    ]
+    return "; ".join(causes) or error.message.rpartition("strict decoding error: ")[2] or str(error)
 
 
 async def _create(api: KubeApi, resource: Resource, document: Document) -> None:

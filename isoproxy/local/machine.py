@@ -30,7 +30,7 @@ class Machine:
     """The cluster of one machine. NetworkPolicies are kept but not enforced: its pods are ordinary processes."""
 
     def __init__(self, reactor: Any, settings: Local) -> None:
-        """Read the manifests; raises SystemExit, with one line, where a source cannot be read."""
+        """Read the manifests; raises SystemExit, with a line for each, where none of them can be used."""
         self._reactor = reactor
         self._settings = settings
         self._documents, self._problems = _read(settings.sources)
@@ -76,15 +76,16 @@ class Machine:
 
 
 def _read(sources: tuple[str, ...]) -> tuple[list[Document], list[str]]:
+    """Return the documents of all sources, and one line for each that is of no use; the others are not held up."""
     documents: list[Document] = []
     problems: list[str] = []
-    try:
-        for name, text in read(sources):
-            for item in split(name, text):
-                if isinstance(item, Document):
-                    documents.append(item)
-                else:
-                    problems.append(str(item))
-    except UnreadableManifest as error:
-        raise SystemExit(f"isoproxy: {error}") from error
+    for item in read(sources):
+        found = [item] if isinstance(item, UnreadableManifest) else split(item.source, item.text)
+        for one in found:
+            if isinstance(one, Document):
+                documents.append(one)
+            else:
+                problems.append(str(one))
+    if sources and not documents:
+        raise SystemExit("\n".join(f"isoproxy: {problem}" for problem in problems or ["there is no manifest to run"]))
     return documents, problems

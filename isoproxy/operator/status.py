@@ -28,7 +28,7 @@ def status(observed: Observed, planned: Plan, before: DedicatedServiceStatus, no
     served = available > 0 or observed.service.spec.replicas == 0 or (was_ready and not planned.starved)
     conditions = (
         _ready(observed, served=served),
-        _progressing(planned),
+        _progressing(observed, planned),
         _degraded(observed, entries),
     )
     return DedicatedServiceStatus(
@@ -69,7 +69,10 @@ def _ready(observed: Observed, *, served: bool) -> Condition:
     return Condition(type="Ready", status="True", reason="PoolReady", message="connections find a pod")
 
 
-def _progressing(planned: Plan) -> Condition:
+def _progressing(observed: Observed, planned: Plan) -> Condition:
+    if observed.pacing.failures:
+        message = f"{observed.pacing.failures} failures in a row: pods are made ever more rarely"
+        return Condition(type="Progressing", status="True", reason="BackingOff", message=message)
     changing = any(isinstance(action, MakePod | Recall) for action in planned.actions)
     if changing or any(entry.standing is Standing.STARTING for entry in planned.entries):
         return Condition(type="Progressing", status="True", reason="PoolFilling", message="pods are being made")
@@ -97,10 +100,13 @@ def _troubles(observed: Observed, entries: tuple[Entry, ...]) -> list[tuple[str,
     trouble = next((entry.pod.trouble for entry in entries if entry.pod is not None and _troubled(entry)), "")
     if trouble or observed.pacing.failures:
         troubles.append(("PodsFailing", f"pods do not start: {trouble or observed.pacing.trouble}"))
-    queued = sum(proxy.queued for proxy in observed.proxies.values())
+    proxies = observed.proxies.values()
+    deaf = {proxy.lease.listen_error for proxy in proxies if proxy.lease and proxy.verdict is Verdict.ALIVE} - {""}
+    troubles += [("ListenFailed", error) for error in sorted(deaf)]
+    queued = sum(proxy.queued for proxy in proxies)
     if queued and len(observed.pods) >= observed.service.spec.pod_ceiling:
         troubles.append(("PoolExhausted", f"{queued} connections wait and maxPods is reached"))
-    if expired := sum(proxy.verdict is Verdict.EXPIRED for proxy in observed.proxies.values()):
+    if expired := sum(proxy.verdict is Verdict.EXPIRED for proxy in proxies):
         troubles.append(("ProxyLost", f"{expired} proxies are not heard of"))
     return troubles
 

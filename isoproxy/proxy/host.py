@@ -76,7 +76,8 @@ class ProxyHost(Service):
         return known and (bool(self._proxies) or self._service is None) and self._all_ready()
 
     def _all_ready(self) -> bool:
-        return all(proxy.ready for proxy in self._proxies.values())
+        # Of many services one that cannot have its port, which its status tells, must not take the others down.
+        return all(proxy.ready or (self._service is None and proxy.listen_error) for proxy in self._proxies.values())
 
     def startService(self) -> None:
         """Begin to watch for what to serve."""

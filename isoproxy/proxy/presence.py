@@ -20,8 +20,8 @@ from isoproxy.kube.errors import AlreadyExists, KubeError, NotFound
 from isoproxy.kube.resources import LEASES, Json
 from isoproxy.model import names
 from isoproxy.model.proxylease import lease_manifest
+from isoproxy.model.timestamps import rfc3339
 from isoproxy.proxy.leasepace import COALESCE_SECONDS, Demand, LeasePace, Said
-from isoproxy.proxy.timestamps import rfc3339
 from isoproxy.timesource import TimeSource
 
 log = txaio.make_logger()

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from isoproxy.kube.resources import Json
 from isoproxy.model.isolationpod import IsolationPod, Phase
+from isoproxy.model.timestamps import rfc3339
 from isoproxy.observe.outcomes import Outcome
 from isoproxy.proxy.backend import Backend
-from isoproxy.proxy.timestamps import rfc3339
 
 FINAL = (Phase.RELEASED, Phase.RETURNED)
 _ORDER = {Phase.IDLE: 0, Phase.IN_USE: 1, Phase.RELEASED: 2, Phase.RETURNED: 2}

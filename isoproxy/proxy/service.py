@@ -166,6 +166,11 @@ class ProxyService(Service):
         """Where it listens, as ``host:port``; empty while it does not."""
         return self._listener.address
 
+    @property
+    def listen_error(self) -> str:
+        """Why it does not listen; empty while it does, or has not tried."""
+        return self._listener.error
+
     def startService(self) -> None:
         """Begin; clients may connect before there is an API server."""
         super().startService()  # type: ignore[no-untyped-call]  # twisted.application is not typed
@@ -272,7 +277,7 @@ class ProxyService(Service):
     def _listening_changed(self) -> None:
         listener = self._listener
         if listener.error:
-            log.error("{service}: {error} Trying on.", service=self._name, error=listener.error)
+            log.error("{service}: {error} It is tried again.", service=self._name, error=listener.error)
         elif listener.address:
             log.info("{service} listens on {address}", service=self._name, address=listener.address)
         self._presence.say(listen=listener.address, listen_error=listener.error)

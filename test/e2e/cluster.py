@@ -20,7 +20,7 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from isoproxy.kube.client import KubeClient
 from isoproxy.kube.config import Connection
 from isoproxy.local.apiserver.server import ApiServer
-from isoproxy.local.documents import Document, read, split
+from isoproxy.local.documents import Document, Text, read, split
 from isoproxy.local.loading import install_definitions, load
 from isoproxy.local.runtime.addresses import AddressPool
 from isoproxy.local.runtime.node import NodeAgent
@@ -51,7 +51,9 @@ class Cluster:
         """Make the node and the objects, and say where they are."""
         await install_definitions(self._client)
         await self._agent.start()
-        documents = [found for name, text in read([manifest]) for found in split(name, text)]
+        documents = [
+            found for one in read([manifest]) if isinstance(one, Text) for found in split(one.source, one.text)
+        ]
         problems = await load(self._client, [found for found in documents if isinstance(found, Document)])
         assert problems == [], problems
         print(f"the API server is at http://127.0.0.1:{self._number}", flush=True)

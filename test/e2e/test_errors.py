@@ -45,7 +45,7 @@ def test_a_service_whose_port_is_in_use_says_so_and_leaves_the_others_running(tm
         assert ready["status"] == "False"
         assert problem in ready["message"]
         machine.stop()
-        assert errors(machine) == [f"default/unlucky: {problem} Trying on."]
+        assert errors(machine) == [f"default/unlucky: {problem} It is tried again."]
 
 
 def listen_failure(machine: Local) -> Json:

@@ -71,5 +71,5 @@ def test_a_proxy_is_ready_when_it_can_serve(machine: Local, tmp_path: Path) -> N
         address = proxy.metrics_address()
         assert fetch(address, "/healthz") == (200, "ok\n")
         code, text = fetch(address, "/readyz")
-        assert (code, text) == (503, "not ready: proxies accept connections\n")
+        assert (code, text) == (503, "not ready: proxies: not all accept connections yet\n")
         proxy.stop(signal.SIGTERM)

@@ -1,10 +1,11 @@
 """What a user hands to a local start, and what is said when it is wrong."""
 
+import io
 from pathlib import Path
 
 import pytest
 
-from isoproxy.local.documents import Document, UnreadableManifest, read, split
+from isoproxy.local.documents import MOST_BYTES, Document, Text, UnreadableManifest, read, split
 
 SERVICE = "apiVersion: soh.re/v1alpha1\nkind: DedicatedService\nmetadata: {name: one}\nspec: {image: i}\n"
 
@@ -56,20 +57,35 @@ def test_what_looks_like_a_date_stays_the_string_that_was_written() -> None:
     assert document.manifest["note"] == "2026-01-01"
 
 
+def read_all(*sources: object) -> list[str]:
+    """Return the text or the problem of each source."""
+    return [item.text if isinstance(item, Text) else str(item) for item in read(map(str, sources))]
+
+
 def test_a_folder_is_read_in_the_order_of_its_names(tmp_path: Path) -> None:
     for name in ("b.yaml", "a.yml", "notes.txt"):
         (tmp_path / name).write_text(name)
-    assert [text for _, text in read([str(tmp_path)])] == ["a.yml", "b.yaml"]
+    assert read_all(tmp_path) == ["a.yml", "b.yaml"]
 
 
-def test_a_missing_file_an_empty_folder_and_binary_content_are_named(tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_named_and_holds_up_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
-    for source, problem in [
-        (tmp_path / "none.yaml", "No such file or directory"),
-        (tmp_path / "binary.yaml", "not UTF-8 text"),
-    ]:
-        with pytest.raises(UnreadableManifest, match=problem):
-            list(read([str(source)]))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UnreadableManifest, match=r"no \.yaml, \.yml, \.json file in this folder"):
-        list(read([str(tmp_path / "empty")]))
+    (tmp_path / "good.yaml").write_text("good")
+    found = read_all(tmp_path / "none.yaml", tmp_path / "binary.yaml", tmp_path / "empty", tmp_path / "good.yaml")
+    assert found == [
+        f"{tmp_path}/none.yaml: No such file or directory",
+        f"{tmp_path}/binary.yaml: not UTF-8 text",
+        f"{tmp_path}/empty: no .yaml, .yml, .json file in this folder",
+        "good",
+    ]
+
+
+def test_standard_input_is_a_source_with_the_same_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for content, expected in [
+        (b"kind: X", "kind: X"),
+        (b"\xff", "standard input: not UTF-8 text"),
+        (b"#" * (MOST_BYTES + 1), f"standard input: larger than {MOST_BYTES} bytes"),
+    ]:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        assert read_all("-") == [expected]

@@ -16,7 +16,7 @@ from isoproxy.kube.reflector import Change, Reflector
 from isoproxy.kube.resources import NODES, PODS, Json
 from isoproxy.local.runtime.interface import PodRuntime
 from isoproxy.local.runtime.launch import Node
-from isoproxy.local.runtime.machine import node_object
+from isoproxy.local.runtime.nodeobject import node_object
 from isoproxy.local.runtime.persistence import persist
 from isoproxy.local.runtime.podspec import LocalPod, parse_pod
 from isoproxy.local.runtime.status import unscheduled

@@ -69,7 +69,7 @@ def _find(name: str, path: str) -> str:
         program = os.path.join(folder, name)
         if folder and os.access(program, os.X_OK) and os.path.isfile(program):
             return program
-    raise CannotSpawn(f'the command "{name}" was not found on PATH ({path})')
+    raise CannotSpawn(f'the command "{name}" was not found on PATH')
 
 
 def _pipe(ours: ExitStack, childs: ExitStack) -> tuple[int, int]:
