@@ -65,9 +65,14 @@ class Publisher:
             return SECONDS_BETWEEN  # the watch is about to show a newer one
         summary = _summary(wanted)
         if before is None or _summary(before.status) != summary:
-            log.info("{meta.namespace}/{meta.name}: {summary}", meta=meta, summary=summary)
+            tell = log.warn if _is_degraded(wanted) else log.info
+            tell("{meta.namespace}/{meta.name}: {summary}", meta=meta, summary=summary)
         self._written[meta.uid] = _Written(wanted, meta.resource_version, now)
         return math.inf
+
+
+def _is_degraded(status: DedicatedServiceStatus) -> bool:
+    return any(condition.type == "Degraded" and condition.status == "True" for condition in status.conditions)
 
 
 def _summary(status: DedicatedServiceStatus) -> str:

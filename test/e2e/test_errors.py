@@ -74,11 +74,11 @@ BAD_MANIFESTS = [
     ("{apiVersion: v1, kind: Secret, metadata: {name: b}}\n---\nkind: Pod", "document 2: apiVersion: missing"),
     (
         "{apiVersion: soh.re/v1alpha1, kind: DedicatedService, metadata: {name: a}, spec: {image: i, replica: 2}}",
-        r'document 1: DedicatedService default/a: .* unknown field "spec\.replica"',
+        r'document 1: DedicatedService default/a: unknown field "spec\.replica"',
     ),
     (
         "{apiVersion: soh.re/v1alpha1, kind: DedicatedService, metadata: {name: a}, spec: {image: i, replicas: x}}",
-        r"document 1: DedicatedService default/a: .*spec\.replicas: Invalid value: .* must be of type integer",
+        r"document 1: DedicatedService default/a: spec\.replicas: Invalid value: .* must be of type integer",
     ),
     (
         "{apiVersion: v1, kind: Pod, metadata: {name: a}}",
