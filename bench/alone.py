@@ -25,7 +25,8 @@ def measure_all(quick: bool) -> None:
     """Print every figure of the proxy alone."""
     effort = figures.QUICK if quick else figures.FULL
     with field() as (everyone, target):
-        figures.latency(everyone, target, effort)
+        figures.spaced_latency(everyone, target, effort)
+        figures.packed_latency(everyone, target, effort)
         figures.connects(everyone, effort)
         figures.conversations(everyone, effort)
         figures.transfers(everyone, effort)

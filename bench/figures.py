@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from bench import load, measure
 from bench.contestants import BASELINE, Contestant
 
-MIB = 1 << 20
 GIB = 1 << 30
 CONVERSATIONS = 100
 """Connections that talk at the same time."""
@@ -27,6 +26,7 @@ class Effort:
     transfer_bytes: int
     conversation_seconds: float
     spaced_connects: int
+    packed_connects: int
     connects: int
     sessions: int
 
@@ -36,6 +36,7 @@ FULL = Effort(
     transfer_bytes=GIB // 4,
     conversation_seconds=0.3,
     spaced_connects=300,
+    packed_connects=60,
     connects=300,
     sessions=2000,
 )
@@ -44,13 +45,14 @@ QUICK = Effort(
     transfer_bytes=GIB // 8,
     conversation_seconds=0.2,
     spaced_connects=40,
+    packed_connects=30,
     connects=100,
     sessions=500,
 )
 
 
-def latency(field: Sequence[Contestant], target: int, effort: Effort) -> None:
-    """Connect and one round trip, one at a time: what each contestant adds to a direct connection to ``target``."""
+def spaced_latency(field: Sequence[Contestant], target: int, effort: Effort) -> None:
+    """Connect and one round trip, now and then: what each contestant adds to a direct connection to ``target``."""
     count = effort.spaced_connects
     for one in field:
         one.supply(count)
@@ -58,18 +60,38 @@ def latency(field: Sequence[Contestant], target: int, effort: Effort) -> None:
     direct, *through = load.run(load.connect_in_turns, ports, count=count, spacing=SPACING_SECONDS)
     for one in field:
         one.settle()
-    middle = measure.percentile(direct, 50) * 1e3
-    print(f"connect and one round trip: ms beyond a direct one's {middle:.2f} (median; {count} connections each)")
-    print_added(direct, {one.name: taken for one, taken in zip(field, through, strict=True)})
+    apart = SPACING_SECONDS * len(ports) * 1e3
+    print_added(f"first answer, {apart:.0f} ms apart", direct, dict(zip(names(field), through, strict=True)))
 
 
-def print_added(direct: Sequence[float], through: dict[str, list[float]]) -> None:
+def packed_latency(field: Sequence[Contestant], target: int, effort: Effort) -> None:
+    """The same, one connection right after the other: what the one before left to do is in the way of the next."""
+    direct: list[float] = []
+    through: dict[str, list[float]] = {name: [] for name in names(field)}
+    for _ in range(effort.rounds):
+        direct += load.run(load.connect_latencies, target, count=effort.packed_connects)
+        for one in field:
+            one.supply(effort.packed_connects)
+            through[one.name] += load.run(load.connect_latencies, one.port, count=effort.packed_connects)
+            one.settle()
+    print_added("first answer, one right after the other", direct, through)
+
+
+def names(field: Sequence[Contestant]) -> list[str]:
+    """The contestants' names, in order."""
+    return [one.name for one in field]
+
+
+def print_added(title: str, direct: Sequence[float], through: dict[str, list[float]]) -> None:
     """Print by how much the percentiles of ``through`` exceed those of ``direct``; all in seconds."""
+    at = (50, 99)
+    usual = [measure.percentile(direct, percent) * 1e3 for percent in at]
+    print(f"{title}: ms beyond a direct connection's {usual[0]:.2f} (p50), {usual[1]:.2f} (p99); {len(direct)} each")
     width = max(map(len, through))
     for name, taken in through.items():
-        added = [(measure.percentile(taken, at) - measure.percentile(direct, at)) * 1e3 for at in (50, 99)]
-        print(f"  {name:<{width}}  p50 +{added[0]:.2f}  p99 +{added[1]:.2f}")
-    print()
+        more = [measure.percentile(taken, percent) * 1e3 - less for percent, less in zip(at, usual, strict=True)]
+        print(f"  {name:<{width}}  p50 {more[0]:+.2f}  p99 {more[1]:+.2f}")
+    print(flush=True)
 
 
 def connects(field: Sequence[Contestant], effort: Effort) -> None:
@@ -120,7 +142,7 @@ def conversations(field: Sequence[Contestant], effort: Effort) -> None:
 
 
 def memory(field: Sequence[Contestant], effort: Effort) -> None:
-    """Memory of an idle session: the growth of a process that nobody else shares, by the number of its sessions."""
+    """Memory of an idle session: the growth of a process, by the number of its sessions. The last thing to measure."""
     sizes: dict[str, list[float]] = {}
     for one in field:
         before = measure.resident_bytes(one.pid)
@@ -128,7 +150,6 @@ def memory(field: Sequence[Contestant], effort: Effort) -> None:
         with load.held_open(one.port, count=effort.sessions):
             one.settle()
             grown = measure.resident_bytes(one.pid) - before
-        one.settle()
         sizes[one.name] = [grown / effort.sessions / 1024]
     report(f"memory of an idle session, of {effort.sessions}", "KiB", sizes)
 

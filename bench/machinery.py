@@ -70,9 +70,7 @@ def warm(parts: Apart, effort: Effort) -> None:
             time.sleep(_SPACING_SECONDS)
             through += load.run(load.connect_latencies, port, count=1)
             time.sleep(_SPACING_SECONDS)
-    middle = measure.percentile(direct, 50) * 1e3
-    print(f"a warm pod: ms beyond the {middle:.2f} of a direct connection to the same program ({effort.warm} each)")
-    figures.print_added(direct, {"isoproxy": through})
+    figures.print_added("a warm pod's first answer", direct, {"isoproxy": through})
 
 
 @contextlib.contextmanager
@@ -91,7 +89,7 @@ def waiting_programs(count: int) -> Iterator[list[int]]:
 
 
 def cold(parts: Apart, effort: Effort) -> None:
-    """The time from connect to the first byte when there is no pod yet, and what of that the program takes to start."""
+    """The time from connect to the first answer when there is no pod yet, and what the program's start is of it."""
     started = []
     for _ in range(effort.cold):
         began = time.perf_counter()
@@ -102,7 +100,7 @@ def cold(parts: Apart, effort: Effort) -> None:
     for _ in range(effort.cold):
         taken += load.run(load.connect_latencies, port, count=1)
         eventually(lambda: not parts.api.records(_SERVICE), "no pod left", within=_PATIENCE)
-    print(f"no pod yet: ms from connect to the first byte ({effort.cold} times, one after the other)")
+    print(f"no pod yet: ms from connect to the first answer ({effort.cold} times, one after the other)")
     print_spread("isoproxy", taken)
     print_spread("of that, the program's own start", started)
     print()
@@ -128,7 +126,7 @@ def sustained(parts: Apart, effort: Effort) -> None:
     count = len(taken)
     print(f"pods replaced: {_PARALLEL} clients for {effort.seconds:.0f} s, a pool of {_POOL}, {count} connections")
     print(f"  {count / effort.seconds:.0f} connections/s")
-    print_spread("ms to the first byte", taken)
+    print_spread("ms to the first answer", taken)
     print(f"  {(writes(writers, objects=True) - objects) / count:.2f} writes of IsolationPods and Pods for each")
     print(f"  {(writes(writers, objects=False) - others) / seconds:.1f} other writes a second (Leases, status, Events)")
     for name, process in processes.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -62,7 +63,7 @@ def resident_bytes(pid: int) -> int:
 def percentile(values: Sequence[float], percent: float) -> float:
     """The value below which ``percent`` of ``values`` (not empty) lie, by nearest rank."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, round(percent / 100 * len(ordered)) - 1))]
+    return ordered[min(len(ordered) - 1, max(0, math.ceil(percent / 100 * len(ordered)) - 1))]
 
 
 def medians(runs: Mapping[str, Sequence[float]]) -> dict[str, float]:

@@ -35,7 +35,6 @@ listen relay
     server target 127.0.0.1:{target}
 """
 FORCED_SPLICE = "option splice-request\n    option splice-response"
-AUTOMATIC_SPLICE = "option splice-auto"
 
 NGINX = """\
 {module}

@@ -57,7 +57,8 @@ def measure_all(quick: bool) -> None:
     effort = figures.QUICK if quick else figures.FULL
     starts: dict[str, Start] = {OURS: lambda port, target: ours(port=port, target=target), **others()}
     with load.server() as target, running(starts, target) as field:
-        figures.latency(field, target, effort)
+        figures.spaced_latency(field, target, effort)
+        figures.packed_latency(field, target, effort)
         figures.connects(field, effort)
         figures.conversations(field, effort)
         figures.transfers(field, effort)
