@@ -76,7 +76,7 @@ def test_the_pods_of_a_killed_proxy_are_never_offered_again(tmp_path: Path) -> N
         used = [pod for pod in stock & names(api.pods("who")) if "connection" in api.log(pod)]
         assert len(used) <= len(last)
 
-        gone_within = GRACE_SECONDS + LEASE_SECONDS + BOUND
+        gone_within = GRACE_SECONDS + LEASE_SECONDS + 2 * BOUND
         eventually(
             lambda: not names(left) & names(api.pods("who")), "the pods of the dead are gone", within=gone_within
         )
