@@ -98,15 +98,7 @@ class ProxyService(Service):
         self._stock: Stock[Connection] = Stock(instance)
         self._presence = self._make_presence(api, grace_seconds, jitter)
         self._assignments = self._make_assignments(api, jitter)
-        self._records = Records(
-            api=api,
-            instance=instance,
-            time=time,
-            newest=self._assignments.newest,
-            on_told=self._presence.demand_changed,
-            on_final=self._stock.recorded,
-            jitter=jitter,
-        )
+        self._records = self._make_records(api, jitter)
         self._sessions = Sessions(
             settings=settings,
             time=time,
@@ -119,13 +111,7 @@ class ProxyService(Service):
             is_fenced=self._presence.is_fenced,
             demand_changed=self._demand_changed,
         )
-        self._listener = Listener(
-            listen=listen,
-            factory=ClientFactory(self._sessions.admit),
-            time=time,
-            on_change=self._listening_changed,
-            jitter=jitter,
-        )
+        self._listener = self._make_listener(listen, jitter)
 
     def _make_presence(self, api: KubeApi, grace_seconds: int, jitter: Callable[[], float]) -> Presence:
         settings = self.settings
@@ -137,6 +123,26 @@ class ProxyService(Service):
             demand=self._demand,
             on_held=self._held,
             on_fenced=self._fenced,
+            jitter=jitter,
+        )
+
+    def _make_records(self, api: KubeApi, jitter: Callable[[], float]) -> Records:
+        return Records(
+            api=api,
+            instance=self.instance,
+            time=self._time,
+            newest=self._assignments.newest,
+            on_told=self._presence.demand_changed,
+            on_final=self._stock.recorded,
+            jitter=jitter,
+        )
+
+    def _make_listener(self, listen: Listen, jitter: Callable[[], float]) -> Listener:
+        return Listener(
+            listen=listen,
+            factory=ClientFactory(self._sessions.admit),
+            time=self._time,
+            on_change=self._listening_changed,
             jitter=jitter,
         )
 
