@@ -33,6 +33,10 @@ log = txaio.make_logger()
 CONCURRENCY = 16
 IN_USE_AFTER_SECONDS = 1.0
 """A connection that is over sooner costs one write less."""
+CALM_SECONDS = 0.005
+"""Writes wait until for so long no client has come: a crowd is let through before anything is written about it."""
+LONGEST_COURTESY_SECONDS = 0.25
+"""But a crowd without end is not waited for longer than this."""
 LONGEST_PAUSE_SECONDS = 30.0
 ROUNDS = 4
 """How often one visit looks again after a conflict, before others have their turn."""
@@ -48,6 +52,7 @@ class _Record:
     newest: IsolationPod | None = None  # from a reply to us
     doubtful: bool = False  # a write may have happened: ask before the next one
     busy: bool = False  # being written, or in the line
+    since: float = 0.0  # when it took its place in the line
     failures: int = 0
     timer: IDelayedCall | None = None
 
@@ -81,6 +86,7 @@ class Records:
         self._aging: Aging[_Record] = Aging(time=time, seconds=IN_USE_AFTER_SECONDS, due=self._grew_old)
         self._pause: IDelayedCall | None = None
         self._failures = 0  # of the API server, in a row
+        self._claimed_at = -CALM_SECONDS
         self._next: IDelayedCall | None = None
         self._stopped = False
         self._flushing: list[Deferred[None]] = []
@@ -89,6 +95,7 @@ class Records:
 
     def claimed(self, pod: Backend, client: str, at: datetime) -> None:
         """A connection was given the pod."""
+        self._claimed_at = self._time.monotonic()
         record = self._begin(Story(pod, Phase.IDLE, client=client, started=at))
         self._aging.add(record)
 
@@ -149,8 +156,12 @@ class Records:
         if record.busy:
             return  # whoever holds it sees the change
         record.busy = True
-        self._line.append(record)
+        self._line_up(record)
         self._work()
+
+    def _line_up(self, record: _Record) -> None:
+        record.since = self._time.monotonic()
+        self._line.append(record)
 
     def _work(self) -> None:
         """Have one more write begun in the reactor's next turn, if one may run; not now, because clients may wait."""
@@ -164,6 +175,9 @@ class Records:
         self._next = None
         if not self._may_write():
             return
+        if self._clients_come_first():
+            self._next = self._time.call_later(CALM_SECONDS, self._begin_write)
+            return
         record = self._line.popleft()
         write = Deferred.fromCoroutine(self._write(record))
         self._writes.add(write)
@@ -171,6 +185,10 @@ class Records:
         write.addCallbacks(self._wrote, self._failed, callbackArgs=args, errbackArgs=args)
         write.addErrback(lambda failure: log.failure("recording a pod failed", failure=failure))
         self._work()
+
+    def _clients_come_first(self) -> bool:
+        now = self._time.monotonic()
+        return now - self._claimed_at < CALM_SECONDS and now - self._line[0].since < LONGEST_COURTESY_SECONDS
 
     def _wrote(self, _: None, write: Deferred[None], record: _Record, wanted: Phase) -> None:
         self._writes.discard(write)
@@ -252,7 +270,7 @@ class Records:
                 log.warn("{pod} cannot be recorded: {error!r}; trying on", pod=pod.name, error=error)
             record.timer = self._time.call_later(self._delay(record.failures, error), self._again, record)
             return
-        self._line.append(record)
+        self._line_up(record)
         if self._pause is None and not self._stopped:
             self._failures += 1
             if self._failures == 1:
@@ -266,7 +284,7 @@ class Records:
 
     def _again(self, record: _Record) -> None:
         record.timer = None
-        self._line.append(record)
+        self._line_up(record)
         self._work()
 
     def _resume(self) -> None:

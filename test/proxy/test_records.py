@@ -23,7 +23,7 @@ from isoproxy.model.isolationpod import IsolationPod
 from isoproxy.model.parsing import parse
 from isoproxy.observe.outcomes import Outcome
 from isoproxy.proxy.backend import Backend
-from isoproxy.proxy.records import CONCURRENCY, Records
+from isoproxy.proxy.records import CALM_SECONDS, CONCURRENCY, LONGEST_COURTESY_SECONDS, Records
 from isoproxy.timesource import TimeSource
 from test.proxy.memoryapi import HANGS, INSTANCE, REPLY_LOST, Fault, MemoryApi, assigned
 
@@ -68,8 +68,8 @@ class World:
         self.turn()
 
     def turn(self) -> None:
-        """Let the reactor have a turn: writes wait for it."""
-        self.clock.advance(0)
+        """Let the moment pass in which clients come first."""
+        self.clock.advance(CALM_SECONDS)
 
     def pass_time(self, seconds: float) -> None:
         for _ in range(round(seconds * 20)):
@@ -242,6 +242,26 @@ def test_writes_at_once_are_bounded(world: World) -> None:
         world.release(world.claim(f"pod-{number}"))
     assert len(world.api.calls) == CONCURRENCY
     world.records.stop()
+
+
+def test_a_crowd_is_let_through_before_anything_is_written(world: World) -> None:
+    for number in range(20):
+        pod = world.claim(f"pod-{number}")
+        world.clock.advance(0.6 * CALM_SECONDS)
+        world.records.released(pod, Outcome.COMPLETED, world.time.utcnow())
+        assert world.phases_written() == []
+    world.pass_time(0.1)
+    assert world.phases_written() == ["Released"] * 20
+
+
+def test_a_crowd_without_end_does_not_hold_up_the_writes(world: World) -> None:
+    lag = 0
+    for number in range(500):
+        pod = world.claim(f"pod-{number}")
+        world.clock.advance(0.6 * CALM_SECONDS)
+        world.records.released(pod, Outcome.COMPLETED, world.time.utcnow())
+        lag = max(lag, number + 1 - len(world.final))
+    assert lag * 0.6 * CALM_SECONDS <= LONGEST_COURTESY_SECONDS + 2 * CALM_SECONDS
 
 
 def test_a_release_during_the_write_of_the_use_follows_it(world: World) -> None:
