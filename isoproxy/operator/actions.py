@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.isolationpod import IsolationPod
+from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import Json
 from isoproxy.model.pod import Pod
 from isoproxy.model.proxylease import ProxyLease
@@ -93,10 +94,20 @@ class DeleteOrphan:
 
 
 @dataclass(frozen=True, slots=True)
+class DeleteChild:
+    """Delete a child of a service that is no more, if it still is as seen."""
+
+    child: Child
+    metadata: ObjectMeta
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteLease:
     """Delete the Lease of a proxy that is no more, if it still is as seen."""
 
     lease: ProxyLease
 
 
-Action = CreateChild | RepairChild | MakePod | Assign | Recall | RecordLost | End | DeleteOrphan | DeleteLease
+Action = (
+    CreateChild | RepairChild | MakePod | Assign | Recall | RecordLost | End | DeleteOrphan | DeleteChild | DeleteLease
+)

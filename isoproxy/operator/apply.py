@@ -28,6 +28,7 @@ from isoproxy.operator.actions import (
     Assign,
     Child,
     CreateChild,
+    DeleteChild,
     DeleteLease,
     DeleteOrphan,
     End,
@@ -228,6 +229,17 @@ class Applier:
             if found["metadata"]["uid"] == meta.owner_uid("IsolationPod"):
                 return
         await self._api.delete(PODS, meta.name, namespace=meta.namespace, uid=meta.uid)
+
+    @_do.register
+    async def _delete_child(self, action: DeleteChild) -> None:
+        meta = action.metadata
+        await self._api.delete(
+            _CHILD_RESOURCES[action.child],
+            meta.name,
+            namespace=meta.namespace,
+            uid=meta.uid,
+            resource_version=meta.resource_version,
+        )
 
     @_do.register
     async def _delete_lease(self, action: DeleteLease) -> None:

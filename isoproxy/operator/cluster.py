@@ -179,7 +179,7 @@ class Cluster:
 
     def uids(self) -> set[str]:
         """Return the uids of every service that exists or that some object still names."""
-        named = self.records.uids() | self.pods.uids() | self.leases.uids()
+        named = {uid for kind in self._kinds() for uid in kind.uids()}
         return named | set(self.services)
 
     def forget(self, uid: str) -> None:

@@ -14,7 +14,7 @@ from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import parse
 from isoproxy.model.pod import Pod
 from isoproxy.model.proxylease import ProxyLease
-from isoproxy.operator.actions import Action, DeleteLease, DeleteOrphan, End, EndReason
+from isoproxy.operator.actions import Action, Child, DeleteChild, DeleteLease, DeleteOrphan, End, EndReason
 from isoproxy.operator.cluster import Cluster
 from isoproxy.operator.liveness import Liveness, ProxyKey, Verdict
 from isoproxy.operator.observed import Proxy
@@ -90,6 +90,16 @@ class Housekeeping:
         now = self._monotonic()
         records, pods = self._cluster.records.of(uid, now), self._cluster.pods.of(uid, now)
         metas = [record.metadata for record in records] + [pod.metadata for pod in pods]
+        # They would keep a new service of the name from having its own: the cluster's garbage collection may take long.
+        children = [
+            DeleteChild(child, seen.metadata)
+            for child, kind in (
+                (Child.NETWORK_POLICY, self._cluster.policies),
+                (Child.SETTINGS, self._cluster.settings),
+            )
+            for seen in kind.of(uid, now)
+        ]
+        metas += [action.metadata for action in children]
         owners = {(meta.namespace, meta.labels.get(names.LABEL_SERVICE, "")) for meta in metas}
         for namespace, name in owners:
             if not name or await self._exists(namespace, name, uid):
@@ -98,7 +108,7 @@ class Housekeeping:
         ends: list[Action] = [End(record, EndReason.SERVICE_GONE, _pod_uid(record, pods_by_name)) for record in records]
         ended = {record.spec.pod_name for record in records}
         orphans = (pod for pod in pods if pod.metadata.name not in ended and not pod.ending)
-        return ends + [DeleteOrphan(pod) for pod in orphans]
+        return [*ends, *(DeleteOrphan(pod) for pod in orphans), *children]
 
     async def _exists(self, namespace: str, name: str, uid: str) -> bool:
         try:

@@ -37,7 +37,7 @@ log = txaio.make_logger()
 RESYNC_SECONDS = 5.0
 """Every service is looked at so often even if nothing is heard of it."""
 SETTLE_SECONDS = 1.0
-TAKEN_SECONDS = 30.0
+TAKEN_SECONDS = 5.0
 """A name that somebody else holds is tried again after so long."""
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, and nothing that is read as something else
 SUFFIX_LENGTH = 10

@@ -328,6 +328,16 @@ def test_a_name_that_belongs_to_someone_else_is_waited_for_and_told(world: World
     assert len(world.all(PODS)) == 3
 
 
+def test_what_was_made_for_a_service_that_is_no_more_does_not_stand_in_the_way_of_the_next(world: World) -> None:
+    """As when an operator that has not heard of the deletion yet makes its children once more."""
+    for resource, name in ((NETWORK_POLICIES, "s-pods"), (CONFIG_MAPS, "s-proxy")):
+        manifest = {"metadata": {"name": name, "labels": {"soh.re/service-uid": "gone", "soh.re/service": "s"}}}
+        world.do(world.hand.create(resource, manifest, namespace="n"))
+    world.service()
+    world.settle(15)
+    assert len(world.all(PODS)) == 3
+
+
 def test_a_wall_that_somebody_opened_is_closed_again(world: World) -> None:
     world.service()
     world.settle()
