@@ -128,7 +128,7 @@ def sustained(parts: Apart, effort: Effort) -> None:
     print(f"  {count / effort.seconds:.0f} connections/s")
     print_spread("ms to the first answer", taken)
     print(f"  {(writes(writers, objects=True) - objects) / count:.2f} writes of IsolationPods and Pods for each")
-    print(f"  {(writes(writers, objects=False) - others) / seconds:.1f} other writes a second (Leases, status, Events)")
+    print(f"  {(writes(writers, objects=False) - others) / seconds:.1f} other writes a second (Leases, status)")
     for name, process in processes.items():
         used = measure.cpu_ns(process.pid, descendants=False) - cpu[name]
         print(f"  {used / 1e6 / count:.1f} ms of CPU for each in: {name}")
