@@ -1,0 +1,3 @@
+module isoproxy.test/tool
+
+go 1.25.0
