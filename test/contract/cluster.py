@@ -1,13 +1,13 @@
 """A server to try things on, and the few requests that isoproxy's client has no verb for."""
 
 import json
-import os
 import secrets
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+import pytest_twisted
 import treq
 from treq.client import HTTPClient
 from twisted.internet import reactor as global_reactor
@@ -17,13 +17,12 @@ from twisted.web.http_headers import Headers
 
 from isoproxy.kube.api import ListResult, WatchEvent
 from isoproxy.kube.client import KubeClient
-from isoproxy.kube.config import Connection, load_connection
+from isoproxy.kube.config import Connection
 from isoproxy.kube.credentials import Authorization
-from isoproxy.kube.errors import AlreadyExists, ApiError, error_from_status
+from isoproxy.kube.errors import AlreadyExists, ApiError, NotFound, error_from_status
 from isoproxy.kube.limits import Limits
 from isoproxy.kube.resources import CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES, Resource
 from isoproxy.kube.transport import ApiEndpoint, make_agent
-from isoproxy.local.apiserver.server import ApiServer
 
 Json = dict[str, Any]
 reactor: Any = global_reactor
@@ -31,7 +30,8 @@ reactor: Any = global_reactor
 BOUND = 20.0  # seconds that a test waits for anything
 SHORT_WATCH = Limits(watch=4.0)
 SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
-KUBECONFIG = "ISOPROXY_KUBECONFIG"
+T = TypeVar("T")
+Forget = Callable[[KubeClient, Resource, str, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,10 @@ class Reply:
 
 
 class Cluster:
-    """One API server; `embedded` is ours, None if it is another."""
+    """One API server, with a client of ours; `forget` is how it is made to."""
 
-    def __init__(self, connection: Connection, embedded: ApiServer | None) -> None:
-        self.embedded = embedded
+    def __init__(self, connection: Connection, forget: Forget) -> None:
+        self._forget = forget
         self.client = KubeClient(reactor, connection)
         self.short = KubeClient(reactor, connection, limits=SHORT_WATCH)  # its watches end soon
         self._url = connection.url
@@ -71,6 +71,10 @@ class Cluster:
         reply = await self.raw(method, path, body, **headers)
         assert reply.status >= 400, reply
         return error_from_status(reply.status, json.dumps(reply.body).encode(), {})
+
+    async def forget(self, resource: Resource, namespace: str, name: str) -> None:
+        """Change the object, and have all that was before the change forgotten."""
+        await self._forget(self.client, resource, namespace, name)
 
     async def close(self) -> None:
         await self.client.close()
@@ -151,19 +155,35 @@ async def until(holds: Callable[[], Awaitable[bool] | bool], seconds: float = BO
         await deferLater(reactor, 0.02)
 
 
-def target() -> Connection | None:
-    """The server that the environment means, None for the embedded one."""
-    path = os.environ.get(KUBECONFIG)
-    return load_connection(path) if path else None
+def block(coroutine: Awaitable[T]) -> T:
+    """The result, with the reactor running meanwhile: for fixtures."""
+
+    async def run() -> T:
+        return await coroutine
+
+    return pytest_twisted.blockon(ensureDeferred(run()))  # type: ignore[no-any-return]
 
 
-async def new_namespace(cluster: Cluster) -> str:
+@contextmanager
+def held(manager: AbstractAsyncContextManager[T]) -> Iterator[T]:
+    """An asynchronous context, entered and left by blocking: for fixtures."""
+    value = block(manager.__aenter__())
+    try:
+        yield value
+    finally:
+        block(manager.__aexit__(None, None, None))
+
+
+@asynccontextmanager
+async def new_space(cluster: Cluster, widgets: Resource) -> AsyncIterator[Space]:
+    """A namespace that goes afterwards, with all that is in it where controllers run."""
     name = f"contract-{secrets.token_hex(5)}"
     await cluster.client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     # Pods are admitted with a service account only; without controllers nobody else makes the default one.
     with suppress(AlreadyExists):
         await cluster.client.create(SERVICE_ACCOUNTS, {"metadata": {"name": "default"}}, namespace=name)
-    return name
+    yield Space(cluster, name, widgets)
+    await cluster.client.delete(NAMESPACES, name)
 
 
 async def install(cluster: Cluster, crd: Json) -> bool:
@@ -176,7 +196,7 @@ async def install(cluster: Cluster, crd: Json) -> bool:
 
     async def established() -> bool:
         found = await cluster.client.get(CUSTOM_RESOURCE_DEFINITIONS, crd["metadata"]["name"])
-        conditions = found.get("status", {}).get("conditions", ())
+        conditions = (found.get("status") or {}).get("conditions") or ()
         return any(item["type"] == "Established" and item["status"] == "True" for item in conditions)
 
     await until(established)
@@ -192,3 +212,18 @@ async def install(cluster: Cluster, crd: Json) -> bool:
 
     await until(served)
     return new
+
+
+async def remove_definition(cluster: Cluster, crd: Json) -> None:
+    """Remove a kind and all its objects, and wait until it is gone."""
+    name = crd["metadata"]["name"]
+    await cluster.client.delete(CUSTOM_RESOURCE_DEFINITIONS, name)
+
+    async def gone() -> bool:
+        try:
+            await cluster.client.get(CUSTOM_RESOURCE_DEFINITIONS, name)
+        except NotFound:
+            return True
+        return False
+
+    await until(gone)

@@ -1,58 +1,47 @@
-import os
 import secrets
+from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import pytest_twisted
-from twisted.internet import reactor as global_reactor
 
-from isoproxy.kube.config import Connection
-from isoproxy.kube.errors import NotFound
-from isoproxy.kube.resources import CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES, Resource
-from isoproxy.local.apiserver.limits import Limits
-from isoproxy.local.apiserver.server import ApiServer
-from test.contract.cluster import KUBECONFIG, Cluster, Space, install, new_namespace, target
+from isoproxy.kube.resources import Resource
+from test.contract.cluster import Cluster, Space, block, held, install, new_space, remove_definition
+from test.contract.servers import EMBEDDED, KUBERNETES, missing, running
 from test.contract.widgets import definition
 
-reactor: Any = global_reactor
+LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "embedded_only: needs the short memory of the embedded server")
     config.addinivalue_line("markers", "needs_controllers: what is checked is done by controllers")
+    config.addinivalue_line("markers", "needs_compaction: the server is made to forget, a real one by its etcd")
+
+
+def _lacks(item: pytest.Item) -> str | None:
+    if item.path.parent.name != "contract" or not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+        return None
+    return missing(str(item.callspec.params.get("cluster")), {mark.name for mark in item.iter_markers()})
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the server at hand cannot show."""
-    if not os.environ.get(KUBECONFIG):
-        return
-    left_out = {"embedded_only"} | (set() if os.environ.get("ISOPROXY_CONTROLLERS") else {"needs_controllers"})
-    ours = [item for item in items if item.path.parent.name == "contract"]
-    dropped = [item for item in ours if any(item.get_closest_marker(name) for name in left_out)]
+    """Leave out what the servers at hand cannot show."""
+    dropped = {item: lack for item in items if (lack := _lacks(item)) is not None}
     items[:] = [item for item in items if item not in dropped]
+    config.stash[LEFT_OUT] = Counter(dropped.values())
     if dropped:
-        config.hook.pytest_deselected(items=dropped)
+        config.hook.pytest_deselected(items=list(dropped))
 
 
-def _start() -> tuple[Cluster, Any]:
-    connection = target()
-    if connection is not None:
-        return Cluster(connection, None), None
-    server = ApiServer(reactor, limits=Limits(history=100))  # soon forgotten
-    port = reactor.listenTCP(0, server.site(), interface="127.0.0.1")
-    return Cluster(Connection.plain(f"http://127.0.0.1:{port.getHost().port}"), server), port
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for lack, count in sorted(config.stash.get(LEFT_OUT, Counter()).items()):
+        terminalreporter.write_line(f"not run: {count} contract tests without {lack}")
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    made, port = _start()
-    yield made
-    block(made.close())
-    if port is not None:
-        assert made.embedded is not None
-        made.embedded.stop()
-        pytest_twisted.blockon(port.stopListening())
+@pytest.fixture(scope="module", params=[EMBEDDED, KUBERNETES])
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Each server in turn."""
+    with held(running(request.param)) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -62,22 +51,17 @@ def widgets(cluster: Cluster) -> Iterator[Resource]:
     crd = definition(group)
     block(install(cluster, crd))
     yield Resource(group, "v1", "widgets", "Widget")
-    block(cluster.client.delete(CUSTOM_RESOURCE_DEFINITIONS, crd["metadata"]["name"]))
+    block(remove_definition(cluster, crd))
 
 
 @pytest.fixture
 def space(cluster: Cluster, widgets: Resource) -> Iterator[Space]:
-    name = block(new_namespace(cluster))
-    yield Space(cluster, name, widgets)
-
-    async def remove() -> None:
-        try:
-            await cluster.client.delete(NAMESPACES, name)
-        except NotFound:
-            return
-
-    block(remove())
+    with held(new_space(cluster, widgets)) as made:
+        yield made
 
 
-def block(coroutine: Any) -> Any:
-    return pytest_twisted.blockon(pytest_twisted.defer.ensureDeferred(coroutine))
+@pytest.fixture
+def neighbour(cluster: Cluster, widgets: Resource) -> Iterator[Space]:
+    """Another namespace of the same server."""
+    with held(new_space(cluster, widgets)) as made:
+        yield made

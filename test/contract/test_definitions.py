@@ -7,19 +7,18 @@ import pytest
 import pytest_twisted
 
 from isoproxy.kube.errors import ApiError, Invalid
-from isoproxy.kube.resources import CUSTOM_RESOURCE_DEFINITIONS, DEDICATED_SERVICES, ISOLATION_PODS
+from isoproxy.kube.resources import DEDICATED_SERVICES, ISOLATION_PODS
 from isoproxy.model import crds
-from test.contract.cluster import Cluster, Json, Space, install
-from test.contract.conftest import block
+from test.contract.cluster import Cluster, Json, Space, block, install, remove_definition
 
 
 @pytest.fixture(scope="module", autouse=True)
 def definitions(cluster: Cluster) -> Iterator[None]:
     """Install them, and leave what was there before."""
-    made = [crd["metadata"]["name"] for crd in crds.load() if block(install(cluster, crd))]
+    made = [crd for crd in crds.load() if block(install(cluster, crd))]
     yield
-    for name in made:
-        block(cluster.client.delete(CUSTOM_RESOURCE_DEFINITIONS, name))
+    for crd in made:
+        block(remove_definition(cluster, crd))
 
 
 SERVICE: Json = {

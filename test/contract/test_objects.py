@@ -7,6 +7,7 @@ from isoproxy.kube.api import PatchKind
 from isoproxy.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound
 from isoproxy.kube.resources import CONFIG_MAPS, EVENTS, LEASES, Resource
 from test.contract.cluster import Space
+from test.contract.events import event
 
 CORE_EVENTS = Resource("", "v1", "events", "Event")
 
@@ -89,10 +90,20 @@ async def test_a_uid_in_a_patch_of_a_status_is_ignored(space: Space) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_patch_that_changes_nothing_makes_no_version(space: Space) -> None:
-    before = await space.create(space.widgets, space.widget())
-    assert (await space.patch(space.widgets, "one", {"spec": {"size": 1}}))["metadata"] == before["metadata"]
+    await space.create(space.widgets, space.widget())
+    before = await space.patch(space.widgets, "one", {"spec": {"size": 2}})
+    assert await space.patch(space.widgets, "one", {"spec": {"size": 2}}) == before
     same = await space.patch(space.widgets, "one", {"status": {"phase": "Idle"}}, subresource="status")
     assert same["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_first_write_stores_the_default_status_that_was_only_shown(space: Space) -> None:
+    made = await space.create(space.widgets, space.widget())
+    shown = await space.patch(space.widgets, "one", {"spec": {"size": 1}})
+    assert shown["metadata"]["resourceVersion"] != made["metadata"]["resourceVersion"]
+    shown["metadata"]["resourceVersion"] = made["metadata"]["resourceVersion"]
+    assert shown == made
 
 
 @pytest_twisted.ensureDeferred
@@ -166,25 +177,13 @@ async def test_a_list_comes_in_pages_of_one_version(space: Space) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_both_views_of_an_event_show_it(space: Space) -> None:
-    event = {
-        "apiVersion": "events.k8s.io/v1",
-        "kind": "Event",
-        "metadata": {"name": "e"},
-        "eventTime": "2024-01-01T00:00:00.000000Z",
-        "reportingController": "isoproxy.example/contract",
-        "reportingInstance": "i-1",
-        "action": "Trying",
-        "reason": "Tried",
-        "type": "Normal",
-        "note": "it works",
-        "regarding": {"apiVersion": "v1", "kind": "ConfigMap", "name": "m", "namespace": space.namespace},
-    }
-    await space.create(EVENTS, event, strict=True)
+    tried = event("e", space.namespace)
+    await space.create(EVENTS, tried, strict=True)
     old = await space.get(CORE_EVENTS, "e")
     assert (old["message"], old["involvedObject"]["name"]) == ("it works", "m")
     assert await space.names(CORE_EVENTS, field_selector="involvedObject.name=m,reason=Tried") == ["e"]
     with pytest.raises(Invalid):
-        await space.create(EVENTS, event | {"metadata": {"name": "f"}, "action": ""})
+        await space.create(EVENTS, tried | {"metadata": {"name": "f"}, "action": ""})
 
 
 @pytest_twisted.ensureDeferred

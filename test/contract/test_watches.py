@@ -4,10 +4,11 @@ import pytest
 import pytest_twisted
 
 from isoproxy.kube.api import Watch, WatchEvent
-from isoproxy.kube.errors import WatchEnded, WatchExpired
+from isoproxy.kube.errors import Gone, WatchEnded, WatchExpired
 from isoproxy.kube.reflector import Change, Reflector
-from isoproxy.kube.resources import CONFIG_MAPS
+from isoproxy.kube.resources import EVENTS
 from test.contract.cluster import Json, Space, reactor, until, within
+from test.contract.events import event
 
 
 def shown(events: list[WatchEvent]) -> list[tuple[str, str]]:
@@ -60,21 +61,24 @@ async def test_a_field_selector_filters_a_watch(space: Space) -> None:
 async def test_a_patch_that_changes_nothing_is_no_event(space: Space) -> None:
     version = (await space.listed(space.widgets)).resource_version
     await space.create(space.widgets, space.widget())
-    await space.patch(space.widgets, "one", {"spec": {"size": 1}})
-    await space.patch(space.widgets, "one", {"spec": {"size": 2}})
-    events = await space.events(space.widgets, version, 2)
-    assert [event.object["spec"]["size"] for event in events] == [1, 2]
+    for size in (2, 2, 3):
+        await space.patch(space.widgets, "one", {"spec": {"size": size}})
+    events = await space.events(space.widgets, version, 3)
+    assert [event.object["spec"]["size"] for event in events] == [1, 2, 3]
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_quiet_watch_is_told_how_far_it_is_before_it_ends(space: Space) -> None:
+async def test_a_quiet_watch_is_told_how_far_it_is_before_it_ends(space: Space, neighbour: Space) -> None:
     version = (await space.listed(space.widgets)).resource_version
-    await space.create(CONFIG_MAPS, {"metadata": {"name": "elsewhere"}})
     watch = space.cluster.short.watch(space.widgets, namespace=space.namespace, resource_version=version)
     try:
+        await space.create(space.widgets, space.widget())
+        assert (await within(watch.next())).type == "ADDED"
+        # A real server tells only of changes of the same kind.
+        unseen = await neighbour.create(space.widgets, space.widget())
         event = await within(watch.next())
         assert event.type == "BOOKMARK"
-        assert int(event.object["metadata"]["resourceVersion"]) >= int(version)
+        assert int(event.object["metadata"]["resourceVersion"]) >= int(unseen["metadata"]["resourceVersion"])
         with pytest.raises(WatchEnded):
             await only_bookmarks(watch)
     finally:
@@ -86,17 +90,26 @@ async def only_bookmarks(watch: Watch) -> None:
         assert (await within(watch.next())).type == "BOOKMARK"
 
 
-@pytest.mark.embedded_only
+@pytest.mark.needs_compaction
 @pytest_twisted.ensureDeferred
-async def test_a_version_that_is_gone_says_so(space: Space) -> None:
-    version = (await space.create(space.widgets, space.widget()))["metadata"]["resourceVersion"]
-    assert space.cluster.embedded is not None
-    for size in range(space.cluster.embedded.core.limits.history * 2):
-        await space.patch(space.widgets, "one", {"spec": {"size": size % 2}})
-    watch = space.client.watch(space.widgets, namespace=space.namespace, resource_version=version)
+async def test_a_version_that_was_forgotten_is_gone(space: Space) -> None:
+    version = (await space.create(EVENTS, event("one", space.namespace)))["metadata"]["resourceVersion"]
+    await space.cluster.forget(EVENTS, space.namespace, "one")
+    watch = space.client.watch(EVENTS, namespace=space.namespace, resource_version=version)
     with pytest.raises(WatchExpired):
         await within(watch.next())
     watch.close()
+
+
+@pytest.mark.needs_compaction
+@pytest_twisted.ensureDeferred
+async def test_the_rest_of_a_list_that_was_forgotten_is_gone(space: Space) -> None:
+    for name in ("one", "two"):
+        await space.create(EVENTS, event(name, space.namespace))
+    page = (await space.cluster.raw("GET", f"{space.path(EVENTS)}?limit=1")).body
+    await space.cluster.forget(EVENTS, space.namespace, "one")
+    rest = f"{space.path(EVENTS)}?limit=1&continue={page['metadata']['continue']}"
+    assert isinstance(await space.cluster.refused("GET", rest), Gone)
 
 
 @pytest_twisted.ensureDeferred
