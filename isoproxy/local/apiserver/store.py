@@ -27,6 +27,7 @@ class Stored:
 
     object: Json
     version: int
+    filled: bool = False  # it shows defaults that no write has stored: the next one does, even if it changes nothing
     _encoded: dict[View | None, bytes] = field(default_factory=dict)
 
     def encoded(self, view: View | None = None) -> bytes:
@@ -45,6 +46,7 @@ class Stored:
     def reread(self, obj: Json) -> None:
         """Show the same version differently: its schema has changed."""
         self.object = obj
+        self.filled = True
         self._encoded.clear()
 
 
@@ -105,14 +107,14 @@ class Store:
     def __iter__(self) -> Iterator[Bucket]:
         return iter(tuple(self._buckets.values()))
 
-    def put(self, bucket: Bucket, key: Key, obj: Json) -> Stored:
-        """Store `obj` as the newest version of `key` and tell the listeners.
+    def put(self, bucket: Bucket, key: Key, obj: Json, *, filled: bool = False) -> Stored:
+        """Store `obj` as the newest version of `key` and tell the listeners; `filled` as in `Stored`.
 
         The resourceVersion is written into its metadata, which must not be shared with another object. Raises 413
         for one that is too large, 403 when the store is full.
         """
         obj["metadata"]["resourceVersion"] = str(self.version + 1)
-        stored = Stored(obj, self.version + 1)
+        stored = Stored(obj, self.version + 1, filled)
         before = bucket.objects.get(key)
         self._check_room(stored, before)
         self.version += 1

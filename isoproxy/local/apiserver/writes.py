@@ -79,7 +79,7 @@ class Writer:
             self._evict_events(kind, bucket)
         if options.dry_run:
             return Written(Stored(obj, 0), True, tuple(warnings))
-        stored = self._store.put(bucket, key, obj)
+        stored = self._store.put(bucket, key, obj, filled=_only_shown(kind, obj))
         self._ownership.changed(Place(bucket.name, key), None, obj)
         return Written(stored, True, tuple(warnings))
 
@@ -199,7 +199,7 @@ class Writer:
             generation = old["metadata"].get("generation", 0) + 1
             obj = obj | {"metadata": obj["metadata"] | {"generation": generation}}
         admission.check(kind, obj, old)
-        if obj == old:
+        if obj == old and not stored.filled:
             return Written(stored, False, tuple(warnings))
         obj = obj | {"metadata": dict(obj["metadata"])}
         if options.dry_run:
@@ -297,6 +297,11 @@ def _may_vanish(obj: Json) -> bool:
     if "deletionTimestamp" not in found or obj["kind"] == "Namespace":
         return False
     return not found.get("finalizers") and not found.get("deletionGracePeriodSeconds")
+
+
+def _only_shown(kind: Kind, obj: Json) -> bool:
+    """Whether a new object's status is its defaults: a real server shows those, and stores none."""
+    return kind.custom and kind.status and "status" in obj
 
 
 def _desired(kind: Kind, obj: Json) -> Json:

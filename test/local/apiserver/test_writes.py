@@ -215,9 +215,17 @@ def test_a_fresh_guarded_patch_is_taken(server: Server) -> None:
 
 
 def test_a_patch_that_changes_nothing_makes_no_version(server: Server) -> None:
-    before = server.create(server.widgets, widget(size=3))
+    server.create(server.widgets, widget())
+    before = server.patch(server.widgets, "one", {"spec": {"size": 3}})
     assert server.patch(server.widgets, "one", {"spec": {"size": 3}}) == before
     assert server.patch(server.widgets, "one", {"status": {"phase": "New"}}, subresource="status") == before
+
+
+def test_defaults_that_were_only_shown_are_stored_by_the_first_write(server: Server) -> None:
+    made = server.create(server.widgets, widget(size=3))
+    stored = server.patch(server.widgets, "one", {"spec": {"size": 3}})
+    assert stored["metadata"].pop("resourceVersion") != made["metadata"].pop("resourceVersion")
+    assert stored == made
 
 
 def test_a_replacement_says_which_version_it_replaces(server: Server) -> None:

@@ -110,6 +110,17 @@ def test_a_changed_schema_is_how_objects_are_read_from_then_on(server: Server) -
     assert server.patch(server.widgets, "one", {"spec": {"shape": "flat"}})["spec"]["shape"] == "flat"
 
 
+def test_what_a_changed_schema_adds_is_stored_by_the_first_write(server: Server) -> None:
+    server.create(server.widgets, widget())
+    before = server.patch(server.widgets, "one", {"spec": {"size": 2}})
+    schema = copied(WIDGET_SCHEMA)
+    schema["properties"]["spec"]["properties"]["shape"] = {"type": "string", "default": "round"}
+    server.patch(crds(server), "widgets.example.com", {"spec": widget_crd(schema)["spec"]})
+    stored = server.patch(server.widgets, "one", {"spec": {"size": 2}})
+    assert stored["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]
+    assert server.patch(server.widgets, "one", {"spec": {"size": 2}}) == stored
+
+
 def test_names_and_scope_do_not_change(server: Server) -> None:
     for spec, field in (({"scope": "Cluster"}, "spec.scope"), ({"names": {"kind": "Gadget"}}, "spec.names.kind")):
         refusal = refused(server.patch, crds(server), "widgets.example.com", {"spec": spec})

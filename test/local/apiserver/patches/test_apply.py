@@ -42,6 +42,7 @@ def test_defaults_come_back_for_what_is_removed(server: Server) -> None:
 
 
 def test_the_same_again_changes_nothing(server: Server) -> None:
+    apply(server, widget())
     before = apply(server, widget(parts=[{"name": "x", "weight": 1}]))
     server.now.seconds += 60
     assert apply(server, widget(parts=[{"name": "x", "weight": 1}])) == before
