@@ -30,11 +30,15 @@ func main() {
 	log.SetFlags(0)
 	flag.Usage = usage
 	flag.Parse()
+	serve := chosen(flag.Arg(0), flag.Args()[min(1, flag.NArg()):])
+	if serve == nil {
+		usage()
+	}
 	if *child {
 		startChild()
 	}
 	endWhenTold()
-	log.Fatal(run(flag.Arg(0), flag.Args()[min(1, flag.NArg()):]))
+	log.Fatal(serve())
 }
 
 func usage() {
@@ -43,19 +47,19 @@ func usage() {
 	os.Exit(2)
 }
 
-// run does what the name says, and returns only if it cannot.
-func run(name string, arguments []string) error {
+// chosen returns what the name stands for, which returns only if it cannot go on, or nil if it stands for nothing.
+func chosen(name string, arguments []string) func() error {
 	switch {
 	case name == "pause" && len(arguments) == 0:
-		return pause()
+		return pause
 	case name == "answer" && len(arguments) <= 1:
-		return answer(append(arguments, podAddress())[0])
+		return func() error { return answer(append(arguments, podAddress())[0]) }
 	}
 	program, known := programs[name]
 	if !known || len(arguments) != program.arguments {
-		usage()
+		return nil
 	}
-	return runPod(program, arguments)
+	return func() error { return runPod(program, arguments) }
 }
 
 // endWhenTold makes SIGTERM and SIGINT end the process at once, also as the first of a container, which the kernel
@@ -76,8 +80,12 @@ func endWhenTold() {
 
 // startChild starts a process that only a SIGKILL or a SIGINT ends.
 func startChild() {
+	program, err := os.Executable()
+	if err != nil {
+		log.Fatal(err)
+	}
 	signal.Ignore(syscall.SIGTERM) // inherited: the child never knows a moment in which it could be ended
-	command := exec.Command("/proc/self/exe", "--stubborn", "pause")
+	command := exec.Command(program, "--stubborn", "pause")
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := command.Start(); err != nil {
@@ -87,6 +95,7 @@ func startChild() {
 
 // waitForGate returns once the file is there.
 func waitForGate(path string) {
+	fmt.Println("waiting for", path)
 	for {
 		if _, err := os.Stat(path); err == nil {
 			return
