@@ -10,14 +10,15 @@ import (
 	networking "k8s.io/api/networking/v1"
 )
 
-// question is what is read from standard input. The fields of a Traffic are named as the matcher names them.
+// question is about the policies of one cluster; a list of them is read from standard input. The fields of a Traffic
+// are named as the matcher names them.
 type question struct {
 	Policies []*networking.NetworkPolicy `json:"policies"`
 	Traffic  []*matcher.Traffic          `json:"traffic"`
 }
 
 // answer says of one piece of traffic whether its source may send it and its destination may receive it. It passes
-// where both may.
+// where both may. Standard output gets a list of them for each question.
 type answer struct {
 	Egress  bool `json:"egress"`
 	Ingress bool `json:"ingress"`
@@ -36,13 +37,17 @@ func judge(asked question) []answer {
 
 func main() {
 	log.SetFlags(0)
-	var asked question
+	var questions []question
 	input := json.NewDecoder(os.Stdin)
 	input.DisallowUnknownFields() // a misspelt field would quietly be another question
-	if err := input.Decode(&asked); err != nil {
-		log.Fatalf("cannot read the question: %v", err)
+	if err := input.Decode(&questions); err != nil {
+		log.Fatalf("cannot read the questions: %v", err)
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(judge(asked)); err != nil {
-		log.Fatalf("cannot write the answer: %v", err)
+	answers := make([][]answer, len(questions))
+	for i, asked := range questions {
+		answers[i] = judge(asked)
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(answers); err != nil {
+		log.Fatalf("cannot write the answers: %v", err)
 	}
 }
