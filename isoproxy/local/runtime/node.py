@@ -1,25 +1,22 @@
-"""The node agent: the scheduler and the kubelet of a machine without a cluster."""
+"""The node agent: the kubelet of its machine and, where there is no cluster, the scheduler too."""
 
 import os
 import random
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import txaio
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 
 from isoproxy.kube.api import KubeApi
-from isoproxy.kube.errors import AlreadyExists, KubeError
 from isoproxy.kube.reflector import Change, Reflector
-from isoproxy.kube.resources import NODES, PODS, Json
+from isoproxy.kube.resources import PODS
 from isoproxy.local.runtime.interface import PodRuntime
 from isoproxy.local.runtime.launch import Node
-from isoproxy.local.runtime.nodeobject import node_object
-from isoproxy.local.runtime.persistence import persist
 from isoproxy.local.runtime.podspec import LocalPod, parse_pod
-from isoproxy.local.runtime.status import unscheduled
+from isoproxy.local.runtime.registration import Registration
+from isoproxy.local.runtime.status import PodState, Waiting, unscheduled
 from isoproxy.local.runtime.worker import PodWorker
 from isoproxy.local.runtime.writer import StatusWriter
 
@@ -33,11 +30,17 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _nothing() -> None:
+    pass
+
+
 class NodeAgent:
     """Takes up every Pod that is bound to its node or to none, and reports on each as a kubelet would.
 
     At most `max_pods` run at a time, others wait as Unschedulable; at most `starting` of them are starting up. What
     runs on this machine is the agent's own: a Pod that ran under an agent before it is reported as lost, not run again.
+
+    With `in_cluster` it is one node of a cluster: Pods bound to no node are left to the cluster's scheduler.
     """
 
     def __init__(
@@ -47,15 +50,20 @@ class NodeAgent:
         clock: IReactorTime,
         *,
         name: str = NODE_NAME,
+        in_cluster: bool = False,
         label_selector: str = "",
         max_pods: int = 1000,
         starting: int = STARTING,
         stop_grace: float = 5.0,
         now: Callable[[], datetime] = _utc_now,
         jitter: Callable[[], float] = random.random,
+        on_ready: Callable[[], None] = _nothing,
     ) -> None:
-        """`stop_grace`: seconds from SIGTERM to SIGKILL for all pods when the node stops."""
+        """`stop_grace`: seconds from SIGTERM to SIGKILL for all pods when the node stops. `on_ready` is called once,
+        when the node is registered and the Pods there are have been taken up."""
         self._runtime = runtime
+        self._in_cluster = in_cluster
+        self._takes = {name} if in_cluster else {name, ""}
         self._max_pods = max_pods
         self._stop_grace = stop_grace
         self._writer = StatusWriter(api, clock, now=now, jitter=jitter)
@@ -65,14 +73,20 @@ class NodeAgent:
         self._alive: set[str] = set()  # those whose pods are not over
         self._waiting: dict[str, LocalPod] = {}  # for room, in their order
         self._stopped = False
-        self._registration: Deferred[None] | None = None
+        self._on_ready = on_ready
+        self._to_come = {"registered", "listed"}
+        self._registration = Registration(
+            self._node, max_pods=max_pods, on_registered=lambda: self._has_come("registered")
+        )
         self._reflector = Reflector(
             api=api,
             resource=PODS,
             parse=parse_pod,
             clock=clock,
             on_change=self._changed,
+            on_synced=lambda: self._has_come("listed"),
             label_selector=label_selector,
+            field_selector=f"spec.nodeName={name}" if in_cluster else "",
             jitter=jitter,
         )
 
@@ -86,41 +100,31 @@ class NodeAgent:
 
     async def _start(self) -> None:
         await self._runtime.start()
-        self._registration = Deferred.fromCoroutine(self._register())
+        self._registration.start()
         self._reflector.start()
 
     async def _stop(self) -> None:
         self._stopped = True
         await self._reflector.stop()
-        if self._registration is not None:
-            self._registration.cancel()
+        if self._in_cluster:
+            await self._registration.resign()
+        self._registration.stop()
         for worker in self._workers.values():
             worker.abandon()
         self._writer.stop()
         await self._runtime.stop(self._stop_grace)
 
-    async def _register(self) -> None:
-        node = self._node
-        body = node_object(node.name, runtime=node.runtime.name, max_pods=self._max_pods, now=node.now())
-        try:
-            await persist(lambda: self._put_node(body), node.clock, node.jitter)
-        except CancelledError:
-            pass
-        except KubeError as error:
-            log.error("the Node object cannot be written: {error}", error=error)
-
-    async def _put_node(self, body: Json) -> None:
-        api, name = self._node.api, self._node.name
-        with suppress(AlreadyExists):  # from an earlier start
-            await api.create(NODES, body)
-        await api.patch(NODES, name, {"status": body["status"]}, subresource="status")
+    def _has_come(self, what: str) -> None:
+        self._to_come.remove(what)
+        if not self._to_come:
+            self._on_ready()
 
     def _changed(self, change: Change[LocalPod]) -> None:
         if change.new is not None:
             worker = self._workers.get(change.new.id.uid)
             if worker is not None:
                 worker.update(change.new)
-            elif change.new.node in ("", self._node.name):
+            elif change.new.node in self._takes:
                 self._admit(change.new)
         elif change.old is not None:
             uid = change.old.id.uid
@@ -133,7 +137,7 @@ class NodeAgent:
         will_run = not (pod.ending or pod.over)
         if will_run and len(self._alive) >= self._max_pods:
             if uid not in self._waiting:
-                self._writer.put(pod.id, unscheduled(f"0/1 nodes are available: {self._max_pods} pods run already"))
+                self._writer.put(pod.id, self._no_room(pod))
             self._waiting[uid] = pod
             return
         self._waiting.pop(uid, None)
@@ -142,6 +146,12 @@ class NodeAgent:
         if will_run:
             self._alive.add(uid)
         worker.begin()
+
+    def _no_room(self, pod: LocalPod) -> PodState:
+        why = f"{self._max_pods} pods run already"
+        if pod.node:  # its scheduler does not count those whose objects are gone, and which have yet to end
+            return PodState(pod.container_name, pod.image, state=Waiting("ContainerCreating", why))
+        return unscheduled(f"0/1 nodes are available: {why}")
 
     def _is_over(self, uid: str) -> None:
         self._alive.discard(uid)

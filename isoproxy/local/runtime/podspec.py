@@ -187,6 +187,11 @@ class LocalPod:
         return self.status.phase in ("Failed", "Succeeded")
 
     @property
+    def ready(self) -> bool:
+        """Whether it is said to be Ready."""
+        return any(one.type == "Ready" and one.status == "True" for one in self.status.conditions)
+
+    @property
     def begun(self) -> bool:
         """Whether an agent has run it already."""
         return self.status.phase != "Pending"

@@ -24,6 +24,7 @@ log = txaio.make_logger()
 _SOON = 0.1  # seconds; most programs listen by then, and one write tells both that they run and that they are Ready
 _LATER = 3.0  # seconds; most pods run by then
 _STARTING = 5.0  # seconds for which a pod that is not Ready counts as starting
+_SETTLING = 2.0  # seconds; by then the watch has shown what we wrote
 _LOST = Exit(137, 0, "ContainerStatusUnknown", "the pod was lost when its node stopped")
 
 
@@ -47,6 +48,7 @@ class PodWorker:
         self._refused: Exit | None = None  # why it must not run though it does
         self._wait: float | None = None  # seconds waited before the present start, None for the first
         self._restart: IDelayedCall | None = None
+        self._check: IDelayedCall | None = None
         self._start: IDelayedCall | None = None  # set while it holds one of node.starting: when to let go
 
     def begin(self) -> None:
@@ -65,6 +67,8 @@ class PodWorker:
         self._pod = pod
         if pod.ending:
             self._end()
+        elif self._contradicted and (self._check is None or not self._check.active()):
+            self._check = self._node.clock.callLater(_SETTLING, self._insist)
 
     def vanish(self) -> None:
         """The object is gone."""
@@ -79,8 +83,9 @@ class PodWorker:
 
     def _rest(self) -> None:
         """Stop whatever waits."""
-        if self._restart is not None and self._restart.active():
-            self._restart.cancel()
+        for call in (self._restart, self._check):
+            if call is not None and call.active():
+                call.cancel()
         self._leave_start()
         if self._readiness is not None:
             self._readiness.stop()
@@ -221,6 +226,18 @@ class PodWorker:
             self._on_over()
 
     # Helpers.
+
+    @property
+    def _contradicted(self) -> bool:
+        """Whether the object says that the pod is not Ready, and it is.
+
+        A cluster that took the node for dead writes so, and leaves it to the node to take that back.
+        """
+        return self._state.ready and not self._pod.ready
+
+    def _insist(self) -> None:
+        if self._contradicted:
+            self._change()
 
     def _terminated(self, exit_: Exit) -> Terminated:
         running = isinstance(self._state.state, Running)

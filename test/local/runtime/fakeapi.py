@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from isoproxy.kube.api import ListResult, Patch, PatchKind, WatchEvent
 from isoproxy.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
-from isoproxy.kube.resources import PODS, Json, Resource
+from isoproxy.kube.resources import LEASES, PODS, Json, Resource
 
 
 class FakeWatch:
@@ -35,12 +35,13 @@ class FakeWatch:
 
 
 class FakeApi:
-    """`calls` takes down each write as (verb, plural, name); `fail`, where set, may raise instead of a call."""
+    """`calls` takes down each write as (verb, path, name); `fail`, where set, may raise instead of a call."""
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], Json] = {}  # by plural and name; there is one namespace
         self.calls: list[tuple[str, str, str]] = []
         self.statuses: list[Json] = []  # as written to Pods
+        self.selectors: dict[str, str] = {}  # of fields, by plural: as listed last, without effect
         self.fail: Callable[[str, str], KubeError | None] = lambda verb, plural: None
         self._version = 0
         self._watches: list[FakeWatch] = []
@@ -108,6 +109,7 @@ class FakeApi:
         field_selector: str = "",
     ) -> ListResult:
         self._enter("list", resource, "")
+        self.selectors[resource.plural] = field_selector
         items = [copy.deepcopy(body) for (plural, _), body in self.objects.items() if plural == resource.plural]
         return ListResult(items, str(self._version))
 
@@ -125,7 +127,9 @@ class FakeApi:
         elif (resource.plural, name) in self.objects:
             raise AlreadyExists(409)
         else:
-            self.put(resource, copy.deepcopy(body), "ADDED")
+            body = copy.deepcopy(body)
+            body["metadata"]["uid"] = f"uid-of-{name}"
+            self.put(resource, body, "ADDED")
         return body
 
     async def patch(
@@ -140,16 +144,15 @@ class FakeApi:
         strict: bool = False,
     ) -> Json:
         self._enter("patch", resource, name)
-        assert (subresource, kind) == ("status", PatchKind.MERGE)
+        assert (subresource, kind) == ("" if resource is LEASES else "status", PatchKind.MERGE)
         assert isinstance(patch, dict)
         if (resource.plural, name) not in self.objects:
             raise NotFound(404)
         body = copy.deepcopy(self.objects[resource.plural, name])
         if patch.get("metadata", {}).get("uid", body["metadata"].get("uid")) != body["metadata"].get("uid"):
             raise Conflict(409)
-        body["status"] = {
-            key: value for key, value in (body.get("status", {}) | patch["status"]).items() if value is not None
-        }
+        part = subresource or "spec"
+        body[part] = {key: value for key, value in (body.get(part, {}) | patch[part]).items() if value is not None}
         if resource is PODS:
             self.statuses.append(body["status"])
         self.put(resource, body, "MODIFIED")

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import pytest_twisted
 import treq
@@ -10,13 +11,22 @@ import treq
 from isoproxy.kube.client import KubeClient
 from isoproxy.kube.config import Connection
 from isoproxy.kube.errors import NotFound
-from isoproxy.kube.resources import NODES, PODS, Json
+from isoproxy.kube.resources import LEASES, NODES, PODS, Json
 from isoproxy.local.apiserver.server import ApiServer
 from isoproxy.local.runtime.node import NODE_NAME, NodeAgent
 from isoproxy.local.runtime.process import ProcessRuntime
+from isoproxy.local.runtime.registration import LEASE_NAMESPACE
 from isoproxy.model.parsing import parse
 from isoproxy.model.pod import Pod
-from test.local.runtime.support import eventually_async, free_port, marked, python, the_reactor
+from test.local.runtime.support import (
+    eventually,
+    eventually_async,
+    free_port,
+    make_runtime,
+    marked,
+    python,
+    the_reactor,
+)
 
 SERVER = """
 import os, socket
@@ -33,8 +43,9 @@ class Cluster:
     api: KubeClient
     url: str
 
-    async def create(self, name: str, **container: object) -> None:
+    async def create(self, name: str, node: str = "", **container: object) -> None:
         spec: Json = {
+            "nodeName": node,
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": 1,
             "containers": [{"name": "main", "image": "none", **container}],
@@ -109,6 +120,39 @@ async def test_the_node_is_there(cluster: Cluster) -> None:
         return [condition["status"] for node in nodes for condition in node["status"].get("conditions", [])] == ["True"]
 
     await eventually_async(ready)
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_node_has_a_lease_that_goes_with_it(cluster: Cluster) -> None:
+    async def renewed() -> bool:
+        leases = (await cluster.api.list(LEASES, namespace=LEASE_NAMESPACE)).items
+        return [lease["spec"]["holderIdentity"] for lease in leases] == [NODE_NAME]
+
+    await eventually_async(renewed)
+    lease = await cluster.api.get(LEASES, NODE_NAME, namespace=LEASE_NAMESPACE)
+    node = await cluster.api.get(NODES, NODE_NAME)
+    assert [owner["uid"] for owner in lease["metadata"]["ownerReferences"]] == [node["metadata"]["uid"]]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_node_of_a_cluster_runs_what_is_bound_to_it(cluster: Cluster, base: Path) -> None:
+    ready: list[str] = []
+    agent = NodeAgent(
+        cluster.api,
+        make_runtime(base),
+        the_reactor(),
+        name="another",
+        in_cluster=True,
+        stop_grace=0.0,
+        on_ready=lambda: ready.append("another"),
+    )
+    await agent.start()
+    await eventually(lambda: ready)
+    await cluster.create("there", node="another", command=list(python(SERVER)), ports=[{"containerPort": free_port()}])
+    await eventually_async(partial(cluster.ready, "there"))
+    await agent.stop()
+    (condition,) = (await cluster.api.get(NODES, "another"))["status"]["conditions"]
+    assert (condition["type"], condition["status"]) == ("Ready", "False")
 
 
 @pytest_twisted.ensureDeferred

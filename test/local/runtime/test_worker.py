@@ -1,60 +1,14 @@
 """One pod's life, told as flat scripts: a runtime in which nothing runs, an API server in memory, a clock."""
 
+import copy
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
-from twisted.internet.task import Clock
 
 from isoproxy.kube.errors import Forbidden, NotSent
+from isoproxy.kube.resources import PODS
 from isoproxy.local.runtime.facts import CannotRun
-from isoproxy.local.runtime.node import NODE_NAME, NodeAgent
-from test.local.runtime.fakeapi import FakeApi
-from test.local.runtime.fakeruntime import FakeRuntime
-
-SERVER = {"command": ["serve"], "ports": [{"containerPort": 8080}]}
-
-
-class Stage:
-    """An agent on a clock."""
-
-    def __init__(self, **options: Any) -> None:
-        self.clock = Clock()
-        self.api = FakeApi()
-        self.runtime = FakeRuntime()
-        self.agent = NodeAgent(
-            self.api,
-            self.runtime,
-            self.clock,
-            now=lambda: datetime.fromtimestamp(self.clock.seconds(), UTC),
-            jitter=lambda: 0.5,
-            **options,
-        )
-        self.agent.start()
-
-    def add(self, name: str = "pod", **spec: Any) -> None:
-        self.api.add_pod(name, SERVER, **spec)
-        self.pass_time(0.0)
-
-    def pass_time(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-        self.clock.pump([0.0, 0.0])  # for what was put off until right afterwards
-
-    def calls(self, *names: str) -> list[tuple[object, ...]]:
-        """What was asked of the runtime, of these kinds, since the last time that we looked."""
-        calls, self.runtime.calls = self.runtime.calls, []
-        return [call for call in calls if call[0] in names]
-
-    @property
-    def running(self) -> set[str]:
-        return set(self.runtime.observers)
-
-    def container(self, name: str = "pod") -> Any:
-        return self.api.pod(name)["status"]["containerStatuses"][0]
-
-    def phase(self, name: str = "pod") -> Any:
-        return self.api.pod(name)["status"]["phase"]
+from test.local.runtime.stage import SERVER, Stage
 
 
 @pytest.fixture
@@ -239,6 +193,31 @@ def test_a_pod_that_is_slow_to_listen_is_shown_running_first(stage: Stage) -> No
     assert [status["containerStatuses"][0]["ready"] for status in stage.api.statuses] == [False, True]
 
 
+def test_a_cluster_that_took_the_node_for_dead_is_told_again_that_a_pod_is_ready(stage: Stage) -> None:
+    stage.add()
+    stage.runtime.listening["pod"]()
+    stage.pass_time(0.0)
+    for _ in range(2):  # however often
+        pod = copy.deepcopy(stage.api.pod("pod"))
+        pod["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
+        stage.api.put(PODS, pod, "MODIFIED")
+        stage.pass_time(2.0)
+        assert stage.is_ready()
+    assert len(stage.api.statuses) == 3
+
+
+def test_what_the_watch_shows_late_is_no_contradiction(stage: Stage) -> None:
+    stage.add()
+    old = copy.deepcopy(stage.api.pod("pod"))
+    stage.runtime.listening["pod"]()
+    stage.pass_time(0.0)
+    new = copy.deepcopy(stage.api.pod("pod"))
+    for pod in (old, new):
+        stage.api.put(PODS, pod, "MODIFIED")
+    stage.pass_time(10.0)
+    assert len(stage.api.statuses) == 1
+
+
 def test_pods_start_in_turn_each_when_one_before_it_is_ready_or_slow() -> None:
     stage = Stage(starting=2)
     for name in "abcd":
@@ -266,39 +245,3 @@ def test_a_pod_that_ends_or_goes_makes_way_for_the_next() -> None:
     stage.pass_time(0.0)
     assert stage.running == {"d"}
     stage.agent.stop()
-
-
-def test_after_a_stop_nothing_is_left_to_do() -> None:
-    stage = Stage(stop_grace=3.0)
-    stage.add("runs")
-    stage.add("waits", restartPolicy="Always")
-    for _ in range(2):
-        stage.runtime.end("waits", 1)
-        stage.pass_time(0.1)
-    stage.calls()
-    stage.agent.stop()
-    assert stage.calls("start", "stop", "terminate") == [("stop", 3.0)]
-    stage.pass_time(0.0)
-    assert stage.clock.getDelayedCalls() == []
-
-
-def test_the_node_is_registered_over_one_from_before() -> None:
-    stage = Stage()
-    assert [call[0] for call in stage.api.calls] == ["create", "patch"]
-    stage.api.objects["nodes", NODE_NAME]["status"] = {}
-    again = NodeAgent(stage.api, stage.runtime, stage.clock)
-    again.start()
-    assert stage.api.objects["nodes", NODE_NAME]["status"]["conditions"][0]["status"] == "True"
-    stage.agent.stop()
-    again.stop()
-
-
-def test_a_node_that_may_not_be_registered_runs_pods_all_the_same() -> None:
-    stage = Stage()
-    stage.api.fail = lambda verb, plural: Forbidden(403) if plural == "nodes" else None
-    again = NodeAgent(stage.api, stage.runtime, stage.clock, name="another")
-    again.start()
-    stage.api.add_pod("pod", SERVER, nodeName="another")
-    assert stage.running == {"pod"}
-    stage.agent.stop()
-    again.stop()

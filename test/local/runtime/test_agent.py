@@ -1,0 +1,78 @@
+"""The agent as a node among others or alone, told as flat scripts."""
+
+from isoproxy.kube.errors import Forbidden
+from isoproxy.local.runtime.node import NodeAgent
+from test.local.runtime.stage import SERVER, Stage
+
+
+def test_after_a_stop_nothing_is_left_to_do() -> None:
+    stage = Stage(stop_grace=3.0)
+    stage.add("runs")
+    stage.add("waits", restartPolicy="Always")
+    for _ in range(2):
+        stage.runtime.end("waits", 1)
+        stage.pass_time(0.1)
+    stage.calls()
+    stage.agent.stop()
+    assert stage.calls("start", "stop", "terminate") == [("stop", 3.0)]
+    stage.pass_time(0.0)
+    assert stage.clock.getDelayedCalls() == []
+
+
+def test_a_node_that_may_not_be_registered_runs_pods_all_the_same() -> None:
+    stage = Stage()
+    stage.api.fail = lambda verb, plural: Forbidden(403) if plural == "nodes" else None
+    again = NodeAgent(stage.api, stage.runtime, stage.clock, name="another")
+    again.start()
+    stage.api.add_pod("pod", SERVER, nodeName="another")
+    assert stage.running == {"pod"}
+    stage.agent.stop()
+    again.stop()
+
+
+def test_a_node_of_a_cluster_leaves_binding_to_the_scheduler() -> None:
+    stage = Stage(name="one", in_cluster=True)
+    stage.add("unbound")
+    stage.add("elsewhere", nodeName="another")
+    stage.add("here", nodeName="one")
+    assert stage.running == {"here"}
+    assert [path for _, path, _ in stage.api.calls if path.endswith("binding")] == []
+    assert stage.api.selectors == {"pods": "spec.nodeName=one"}
+    stage.agent.stop()
+
+
+def test_a_pod_that_is_bound_where_there_is_no_room_yet_waits_and_is_shown_as_bound() -> None:
+    stage = Stage(name="one", in_cluster=True, max_pods=1)
+    stage.add("first", nodeName="one")
+    stage.add("second", nodeName="one")
+    assert stage.running == {"first"}
+    conditions = {one["type"]: one["status"] for one in stage.api.pod("second")["status"]["conditions"]}
+    assert (conditions["PodScheduled"], conditions["Ready"]) == ("True", "False")
+    assert stage.container("second")["state"]["waiting"]["message"] == "1 pods run already"
+    stage.runtime.end("first")
+    stage.pass_time(0.0)
+    assert stage.running == {"second"}
+    stage.agent.stop()
+
+
+def test_a_node_of_a_cluster_says_that_it_stops_and_that_of_one_machine_goes_with_it() -> None:
+    said = []
+    for in_cluster in (True, False):
+        stage = Stage(name="one", in_cluster=in_cluster)
+        stage.pass_time(0.0)
+        stage.agent.stop()
+        said.append(stage.api.objects["nodes", "one"]["status"]["conditions"][0]["status"])
+    assert said == ["False", "True"]
+
+
+def test_an_agent_is_ready_when_it_is_registered_and_has_listed() -> None:
+    ready: list[str] = []
+    for missing in ("nodes", "leases", "pods"):
+        stage = Stage(on_ready=lambda: ready.append("ready"), missing=missing)
+        stage.pass_time(60.0)
+        assert ready == [], missing
+        stage.api.fail = lambda verb, plural: None
+        stage.pass_time(60.0)
+        assert ready == ["ready"]
+        ready.clear()
+        stage.agent.stop()
