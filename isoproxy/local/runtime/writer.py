@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 
 from isoproxy.kube.api import KubeApi
-from isoproxy.kube.errors import Conflict, KubeError, NotFound
+from isoproxy.kube.errors import Conflict, Invalid, KubeError, NotFound
 from isoproxy.kube.resources import PODS, Json
 from isoproxy.local.runtime.facts import PodId
 from isoproxy.local.runtime.persistence import is_final, pause
@@ -108,9 +108,10 @@ class StatusWriter:
                 namespace=entry.pod.namespace,
                 subresource="status",
             )
-        except (NotFound, Conflict):
-            entry.dirty = False  # it is gone, or another pod has its name
         except KubeError as error:
+            if _is_gone(error):
+                entry.dirty = False
+                return 0.0
             if is_final(error):
                 log.error("the status of pod {pod} is refused: {error}", pod=str(entry.pod), error=error)
                 return 0.0
@@ -123,3 +124,10 @@ class StatusWriter:
         finally:
             self._slots.release()
         return 0.0
+
+
+def _is_gone(error: KubeError) -> bool:
+    """Whether the pod is no more; another may have its name."""
+    if isinstance(error, Invalid):  # as a kube-apiserver calls it when the uid does not fit: it is immutable
+        return any(cause.get("field") == "metadata.uid" for cause in error.details.get("causes") or ())
+    return isinstance(error, NotFound | Conflict)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
 
 from isoproxy.kube.api import Patch, PatchKind
-from isoproxy.kube.errors import Conflict, Forbidden, KubeError, NotFound, NotSent
+from isoproxy.kube.errors import Conflict, Forbidden, Invalid, KubeError, NotFound, NotSent
 from isoproxy.kube.resources import Json, Resource
 from isoproxy.local.runtime.facts import PodId
 from isoproxy.local.runtime.status import PodState
@@ -133,6 +134,20 @@ def test_a_refusal_ends_it_until_there_is_news(stage: Stage, error: KubeError) -
     assert stage.api.restarts == [1]
     stage.put(2)
     assert stage.api.restarts == [1, 2]
+
+
+def test_a_name_that_belongs_to_another_pod_now_is_no_complaint(stage: Stage) -> None:
+    told: list[Any] = []
+    observer: Any = told.append
+    globalLogPublisher.addObserver(observer)
+    immutable = {"causes": [{"field": "metadata.uid", "reason": "FieldValueInvalid"}]}  # a kube-apiserver's words
+    errors = (NotFound(404), Conflict(409), Invalid(422, details=immutable), Invalid(422))
+    for number, error in enumerate(errors):
+        stage.put(number)
+        stage.api.answer(error)
+    globalLogPublisher.removeObserver(observer)
+    assert stage.api.restarts == [0, 1, 2, 3]
+    assert [event["error"] for event in told] == [errors[3]]
 
 
 def test_conditions_keep_their_times_from_what_was_written(stage: Stage) -> None:
