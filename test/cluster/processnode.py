@@ -1,8 +1,8 @@
 """``python -m test.cluster.processnode --kubeconfig FILE``: this machine's processes as a node of a real cluster.
 
 Prints ``node NAME is ready`` when the node is registered and has taken up the Pods that are bound to it. At SIGTERM
-or SIGINT it says that it is not Ready any more, ends every pod and then itself; the objects stay as they are, as those
-of any node that is gone. Its pods are reached from this machine alone.
+or SIGINT it ends every pod and then itself; the objects stay as they are, as those of any node that goes away. Its pods
+are reached from this machine alone.
 """
 
 import argparse

@@ -62,7 +62,6 @@ class NodeAgent:
         """`stop_grace`: seconds from SIGTERM to SIGKILL for all pods when the node stops. `on_ready` is called once,
         when the node is registered and the Pods there are have been taken up."""
         self._runtime = runtime
-        self._in_cluster = in_cluster
         self._takes = {name} if in_cluster else {name, ""}
         self._max_pods = max_pods
         self._stop_grace = stop_grace
@@ -106,8 +105,6 @@ class NodeAgent:
     async def _stop(self) -> None:
         self._stopped = True
         await self._reflector.stop()
-        if self._in_cluster:
-            await self._registration.resign()
         self._registration.stop()
         for worker in self._workers.values():
             worker.abandon()

@@ -30,14 +30,14 @@ def node_manifest(name: str) -> Json:
     }
 
 
-def node_status(*, runtime: str, max_pods: int, ready: bool, since: datetime, now: datetime) -> Json:
-    """The status to write, whole; the node is ready, or not, since `since`."""
+def node_status(*, runtime: str, max_pods: int, since: datetime, now: datetime) -> Json:
+    """The status to write, whole; the node is Ready since `since`."""
     system = os.uname()
     resources = {"cpu": str(os.cpu_count() or 1), "memory": f"{_memory() // 1024}Ki", "pods": str(max_pods)}
     return {
         "capacity": resources,
         "allocatable": resources,
-        "conditions": [_readiness(ready, since, now)],
+        "conditions": [_ready(since, now)],
         "addresses": [
             {"type": "InternalIP", "address": HOST_IP},
             {"type": "Hostname", "address": system.nodename},
@@ -79,12 +79,12 @@ def lease_spec(node: str, now: datetime) -> Json:
     }
 
 
-def _readiness(ready: bool, since: datetime, now: datetime) -> Json:
+def _ready(since: datetime, now: datetime) -> Json:
     return {
         "type": "Ready",
-        "status": "True" if ready else "False",
-        "reason": "KubeletReady" if ready else "KubeletNotReady",
-        "message": f"isoproxy {'is' if ready else 'has stopped'} running pods as local processes",
+        "status": "True",
+        "reason": "KubeletReady",
+        "message": "isoproxy is running pods as local processes",
         "lastHeartbeatTime": timestamp(now),
         "lastTransitionTime": timestamp(since),
     }

@@ -1,7 +1,6 @@
 """Makes the node known to the API server, and keeps it so."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 import txaio
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
@@ -16,7 +15,6 @@ from isoproxy.local.runtime.nodeobject import lease_manifest, lease_spec, node_m
 log = txaio.make_logger()
 
 LEASE_NAMESPACE = "kube-node-lease"
-_LAST_WORD = 2.0  # seconds it may take
 
 
 class Registration:
@@ -43,15 +41,6 @@ class Registration:
         if self._running is not None:
             self._running.cancel()
 
-    async def resign(self) -> None:
-        """Stop, and tell a cluster that it need not wait for this node: one try, for a moment."""
-        self.stop()
-        self._since = self._node.now()
-        try:
-            await self._bounded(self._put_status(ready=False), _LAST_WORD)
-        except (KubeError, TimeoutError) as error:
-            log.warn("that node {name} stops could not be told: {error!r}", name=self._node.name, error=error)
-
     async def _run(self) -> None:
         clock = self._node.clock
         try:
@@ -67,7 +56,7 @@ class Registration:
         sent_at = node.clock.seconds()
         call = self._put_node() if write is Write.NODE else self._put_lease()
         try:
-            await self._bounded(call, RENEW_SECONDS)
+            await Deferred.fromCoroutine(call).addTimeout(RENEW_SECONDS, node.clock)
         except (KubeError, TimeoutError) as error:
             if self._heartbeat.failed(write, node.clock.seconds(), node.jitter()):
                 log.warn(
@@ -81,9 +70,6 @@ class Registration:
                 log.warn("node {name} was silent for long, and may have been taken for dead", name=node.name)
                 self._since = node.now()
 
-    def _bounded(self, call: Coroutine[Any, Any, None], seconds: float) -> Deferred[None]:
-        return Deferred.fromCoroutine(call).addTimeout(seconds, self._node.clock)
-
     async def _put_node(self) -> None:
         try:
             await self._put_status()
@@ -91,11 +77,9 @@ class Registration:
             await self._node.api.create(NODES, node_manifest(self._node.name))
             await self._put_status()
 
-    async def _put_status(self, *, ready: bool = True) -> None:
+    async def _put_status(self) -> None:
         node = self._node
-        status = node_status(
-            runtime=node.runtime.name, max_pods=self._max_pods, ready=ready, since=self._since, now=node.now()
-        )
+        status = node_status(runtime=node.runtime.name, max_pods=self._max_pods, since=self._since, now=node.now())
         answer = await node.api.patch(NODES, node.name, {"status": status}, subresource="status")
         self._uid = answer["metadata"]["uid"]
 

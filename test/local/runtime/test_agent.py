@@ -55,16 +55,6 @@ def test_a_pod_that_is_bound_where_there_is_no_room_yet_waits_and_is_shown_as_bo
     stage.agent.stop()
 
 
-def test_a_node_of_a_cluster_says_that_it_stops_and_that_of_one_machine_goes_with_it() -> None:
-    said = []
-    for in_cluster in (True, False):
-        stage = Stage(name="one", in_cluster=in_cluster)
-        stage.pass_time(0.0)
-        stage.agent.stop()
-        said.append(stage.api.objects["nodes", "one"]["status"]["conditions"][0]["status"])
-    assert said == ["False", "True"]
-
-
 def test_an_agent_is_ready_when_it_is_registered_and_has_listed() -> None:
     ready: list[str] = []
     for missing in ("nodes", "leases", "pods"):

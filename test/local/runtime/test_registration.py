@@ -172,18 +172,9 @@ def test_a_request_that_hangs_is_given_up_in_time_for_the_next(stage: Stage) -> 
     assert stage.lease["spec"]["renewTime"] >= "1970-01-01T00:00:20"
 
 
-def test_one_that_resigns_says_so_and_renews_no_more(stage: Stage) -> None:
+def test_one_that_was_stopped_writes_no_more(stage: Stage) -> None:
     stage.start()
-    Deferred.fromCoroutine(stage.registration.resign())
+    stage.registration.stop()
     stage.calls()
     stage.pass_time(60.0)
-    assert (stage.ready["status"], stage.ready["reason"]) == ("False", "KubeletNotReady")
     assert stage.calls() == []
-
-
-def test_to_resign_takes_a_moment_at_most(stage: Stage) -> None:
-    stage.start()
-    stage.api.hangs = True
-    resigned = Deferred.fromCoroutine(stage.registration.resign())
-    stage.pass_time(2.0)
-    assert resigned.called

@@ -151,8 +151,6 @@ async def test_a_node_of_a_cluster_runs_what_is_bound_to_it(cluster: Cluster, ba
     await cluster.create("there", node="another", command=list(python(SERVER)), ports=[{"containerPort": free_port()}])
     await eventually_async(partial(cluster.ready, "there"))
     await agent.stop()
-    (condition,) = (await cluster.api.get(NODES, "another"))["status"]["conditions"]
-    assert (condition["type"], condition["status"]) == ("Ready", "False")
 
 
 @pytest_twisted.ensureDeferred
