@@ -41,4 +41,4 @@ def test_where_everything_must_run_a_missing_program_is_a_failure(
     monkeypatch.setenv(switch, "true")
     result = run.runpytest_inprocess("-p", "no:twisted")
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*not installed: no-such-program*"])
+    result.stdout.fnmatch_lines(["*not to be had here: no-such-program*"])

@@ -6,17 +6,23 @@ Each folder of ``go/`` is a Go module that names programs of other modules as it
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 MODULES = Path(__file__).with_name("go")
 KUBERNETES_VERSION = "1.35.4"
+ASSETS = "KUBEBUILDER_ASSETS"
+"""Names a folder whose etcd, kube-apiserver, ... are used instead of building them."""
+
+_OLDEST_GO = (1, 25)
 
 
 class BuildError(Exception):
@@ -27,26 +33,56 @@ class BuildError(Exception):
 class Recipe:
     """How the programs of a module are made."""
 
+    programs: tuple[str, ...]
     target: str = "tool"  # what to build: the module's tools, or "." for a main of its own
     variables: tuple[str, ...] = ()  # NAME=VALUE, set by the linker
-    assets: tuple[tuple[str, str], ...] = ()  # (module, folder): files that its programs want beside them
+    assets: tuple[tuple[str, str], ...] = ()  # (module, folder): files that the programs want beside them
 
 
 _MAJOR, _MINOR, _ = KUBERNETES_VERSION.split(".")
-_VERSION = "k8s.io/component-base/version.git"
+_VERSION = {"Version": f"v{KUBERNETES_VERSION}", "Major": _MAJOR, "Minor": _MINOR}
 RECIPES = {
-    "calico": Recipe(assets=(("github.com/projectcalico/calico", "libcalico-go/config/crd"),)),
-    "cni": Recipe(),
-    "cyclonus": Recipe(target="."),
-    "etcd": Recipe(),
-    "helm": Recipe(),
-    "kubernetes": Recipe(
-        # Without these it says of itself that it is v0.0.0, and clients believe it.
-        variables=(f"{_VERSION}Version=v{KUBERNETES_VERSION}", f"{_VERSION}Major={_MAJOR}", f"{_VERSION}Minor={_MINOR}")
+    "calico": Recipe(
+        ("calico", "calico-felix"), assets=(("github.com/projectcalico/calico", "libcalico-go/config/crd"),)
     ),
-    "kwok": Recipe(assets=(("sigs.k8s.io/kwok", "kustomize/stage"),)),
-    "tool": Recipe(target="."),
+    "cni": Recipe(("host-local", "loopback")),
+    "cyclonus": Recipe(("cyclonus",), target="."),
+    "etcd": Recipe(("etcd",)),
+    "helm": Recipe(("helm",)),
+    "kubernetes": Recipe(
+        ("kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet"),
+        # Without these it says of itself that it is v0.0.0, and clients believe it.
+        variables=tuple(f"k8s.io/component-base/version.git{name}={value}" for name, value in _VERSION.items()),
+    ),
+    "kwok": Recipe(("kwok",), assets=(("sigs.k8s.io/kwok", "kustomize/stage"),)),
+    "tool": Recipe(("tool",), target="."),
 }
+_MODULE_OF = {name: module for module, recipe in RECIPES.items() for name in recipe.programs}
+
+
+def program(name: str) -> Path:
+    """Return a program, built now if need be; raises BuildError."""
+    module = _MODULE_OF[name]
+    if module in ("etcd", "kubernetes") and (assets := os.environ.get(ASSETS)):
+        return Path(assets) / name
+    return build(module) / name
+
+
+def missing_programs(names: Iterable[str]) -> list[str]:
+    """Return what cannot be had here of the programs, or ``go`` where some cannot be built."""
+    assets = os.environ.get(ASSETS)
+    taken = {name for name in names if assets and _MODULE_OF[name] in ("etcd", "kubernetes")}
+    missing = [name for name in sorted(taken) if not (Path(assets or "") / name).is_file()]
+    return missing if taken == set(names) or _go_is_new_enough() else ["go", *missing]
+
+
+@cache
+def _go_is_new_enough() -> bool:
+    try:
+        found = re.search(r"go(\d+)\.(\d+)", _go("version"))
+    except BuildError:
+        return False
+    return found is not None and (int(found[1]), int(found[2])) >= _OLDEST_GO
 
 
 def cache_folder() -> Path:
@@ -68,11 +104,6 @@ def build(module: str) -> Path:
     return built
 
 
-def is_built(module: str) -> bool:
-    """Whether ``build`` would return at once."""
-    return (cache_folder() / f"{module}-{_key(module, RECIPES[module])}").is_dir()
-
-
 def _key(module: str, recipe: Recipe) -> str:
     """Return what the programs depend on, hashed."""
     digest = hashlib.sha256(repr((recipe, _go("version"))).encode())
@@ -89,7 +120,8 @@ def _build(module: str, recipe: Recipe, built: Path) -> None:
         made = Path(name) / "made"
         made.mkdir()
         flags = " ".join(["-s", "-w", *(f"-X {variable}" for variable in recipe.variables)])
-        _go("build", "-trimpath", "-ldflags", flags, "-o", f"{made}/", recipe.target, folder=folder)
+        output = f"{made}/{recipe.programs[0] if len(recipe.programs) == 1 else ''}"
+        _go("build", "-trimpath", "-ldflags", flags, "-o", output, recipe.target, folder=folder)
         for source, part in recipe.assets:
             origin = Path(_go("list", "-m", "-f", "{{.Dir}}", source, folder=folder).strip())
             shutil.copytree(origin / part, made / Path(part).name)
@@ -104,7 +136,7 @@ def _go(*arguments: str, folder: Path | None = None) -> str:
             ["go", *arguments], cwd=folder, env=os.environ | settings, capture_output=True, text=True, check=False
         )
     except FileNotFoundError as error:
-        raise BuildError("there is no Go (Debian: golang-go, 1.25 or newer)") from error
+        raise BuildError("there is no Go; 1.25 or newer is needed") from error
     if done.returncode:
         place = f"{folder.name}: " if folder is not None else ""
         raise BuildError(f"{place}go {arguments[0]}: {done.stderr.strip()}")

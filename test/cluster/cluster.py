@@ -1,0 +1,95 @@
+"""A cluster as what there is of it on this machine: namespaces, a folder, and the parts that run."""
+
+import os
+import shlex
+import shutil
+import tempfile
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+
+from test.cluster import mounts, network
+from test.cluster.cgroups import make_cgroup, remove_cgroup
+from test.cluster.health import Unhealthy, until_healthy
+from test.cluster.identities import write_identities
+from test.cluster.layout import Layout
+from test.cluster.parts.part import Part
+from test.cluster.processes import Processes
+from test.cluster.sandbox import Sandbox
+
+_START_SECONDS = 60.0
+_LAST_LINES = 20
+
+
+class Cluster:
+    """One cluster, found by its name."""
+
+    def __init__(self, files: Layout, sandbox: Sandbox) -> None:
+        self.files = files
+        self.sandbox = sandbox
+        self.processes = Processes(files, sandbox)
+
+    @classmethod
+    def create(cls, name: str, *, owned: bool) -> "Cluster":
+        """Make a cluster without parts, in place of what is left of an older one of that name.
+
+        One that is ``owned`` ends with this process at the latest.
+        """
+        if (old := cls.find(name)) is not None:
+            old.down()
+        files = Layout(_base_folder() / name)
+        for folder in files.folders:
+            folder.mkdir(mode=0o700, parents=True)
+        sandbox = Sandbox.start(files.folder, owned=owned)
+        files.holder.write_text(str(sandbox.holder))
+        script = [*mounts.commands(files), *network.commands()]
+        sandbox.run("sh", "-ec", "\n".join(map(shlex.join, script)))
+        make_cgroup(files.cgroup)
+        write_identities(files)
+        return cls(files, sandbox)
+
+    @classmethod
+    def find(cls, name: str) -> "Cluster | None":
+        """Return what there is of the cluster called ``name``, whether it runs or not."""
+        files = Layout(_base_folder() / name)
+        if not files.folder.is_dir():
+            return None
+        return cls(files, Sandbox(int(files.holder.read_text()) if files.holder.exists() else 0, files.folder))
+
+    def joined(self, host: str = "") -> AbstractContextManager[None]:
+        """Have this thread, and what it starts, in the network of the node or another host."""
+        return self.sandbox.joined(host)
+
+    def start(self, *parts: Part) -> None:
+        """Start parts, at the same time, and wait until they work; raises Unhealthy."""
+        for part in parts:
+            for path, text in part.files.items():
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(text)
+            self.processes.start(part.name, part.command, part.environment)
+        with self.joined():
+            for part in parts:
+                self._until_healthy(part)
+
+    def _until_healthy(self, part: Part) -> None:
+        try:
+            until_healthy(part.health, lambda: self.processes.has_ended(part.name), within=_START_SECONDS)
+        except Unhealthy as error:
+            raise Unhealthy(f"{part.name}: {error}\n{self.log(part.name, lines=_LAST_LINES)}") from error
+
+    def log(self, name: str, *, lines: int | None = None) -> str:
+        """Return what a part has printed, or the last lines of that."""
+        text = self.files.log(name).read_text(errors="replace")
+        return text if lines is None else "\n".join(text.splitlines()[-lines:])
+
+    def down(self) -> None:
+        """End everything; nothing of the cluster is left."""
+        self.sandbox.end()
+        self.processes.collect()
+        remove_cgroup(self.files.cgroup)
+        shutil.rmtree(self.files.folder)
+        with suppress(OSError):  # other clusters are there
+            self.files.folder.parent.rmdir()
+
+
+def _base_folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"isoproxy-cluster-{os.getuid()}"
