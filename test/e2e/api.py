@@ -1,10 +1,14 @@
 """What an API server shows and takes, by plain HTTP: the view of somebody else than isoproxy's own client."""
 
 import json
-from http.client import HTTPConnection
+import ssl
+from http.client import HTTPConnection, HTTPSConnection
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from isoproxy.kube.config import Connection, load_connection
 from test.e2e.waiting import BOUND, eventually
 
 Json = dict[str, Any]
@@ -30,8 +34,23 @@ class Api:
     """One API server."""
 
     def __init__(self, url: str) -> None:
+        """``url`` is that of a server that asks for no credentials."""
         self.url = url
+        self.kubeconfig: Path | None = None
         self._address = urlsplit(url).netloc
+        self._context: ssl.SSLContext | None = None
+        self._authorization: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, kubeconfig: Path) -> "Api":
+        """Return the server of a kubeconfig, approached with the credentials in it."""
+        connection = load_connection(str(kubeconfig))
+        made = cls(connection.url)
+        made.kubeconfig = kubeconfig
+        made._context = _context(connection)
+        if connection.token_source is not None and (header := connection.token_source.header(renew=False)):
+            made._authorization = {"Authorization": header}
+        return made
 
     def request(self, method: str, path: str, body: Json | None = None, *, content_type: str = MERGE) -> Json:
         """Return the JSON answer; raises Refused, OSError."""
@@ -39,10 +58,11 @@ class Api:
         return answer
 
     def _fetch(self, method: str, path: str, body: Json | None = None, content_type: str = MERGE) -> bytes:
-        connection = HTTPConnection(self._address, timeout=BOUND)
+        connection = self._connection()
         try:
             content = json.dumps(body) if body is not None else None
-            connection.request(method, path, content, {"Content-Type": content_type} if content else {})
+            headers = {"Content-Type": content_type} if content else {}
+            connection.request(method, path, content, headers | self._authorization)
             response = connection.getresponse()
             answer = response.read()
         finally:
@@ -50,6 +70,11 @@ class Api:
         if response.status >= 400:
             raise Refused(response.status, json.loads(answer))
         return answer
+
+    def _connection(self) -> HTTPConnection:
+        if self._context is None:
+            return HTTPConnection(self._address, timeout=BOUND)
+        return HTTPSConnection(self._address, timeout=BOUND, context=self._context)
 
     def items(self, path: str, **query: str) -> list[Json]:
         """Return all objects of a collection."""
@@ -136,3 +161,16 @@ def is_ready(pod: Json) -> bool:
     """Whether a Pod says that it is Ready."""
     conditions = pod.get("status", {}).get("conditions", [])
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def _context(connection: Connection) -> ssl.SSLContext | None:
+    if connection.scheme != "https":
+        return None
+    trust = connection.trust.decode() if connection.trust is not None else None
+    context = ssl.create_default_context(cadata=trust)
+    if connection.client_certificate is not None and connection.client_key is not None:
+        with NamedTemporaryFile() as file:  # it is taken from a file only
+            file.write(connection.client_certificate + b"\n" + connection.client_key)
+            file.flush()
+            context.load_cert_chain(file.name)
+    return context

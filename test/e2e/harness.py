@@ -136,7 +136,9 @@ def api_of(process: Process) -> Api:
 
 
 def write_kubeconfig(folder: Path, api: Api) -> Path:
-    """Write a kubeconfig file for an API server; return its path."""
+    """Return the kubeconfig file of an API server, written now where it has none."""
+    if api.kubeconfig is not None:
+        return api.kubeconfig
     path = folder / "kubeconfig"
     cluster = {"name": "local", "cluster": {"server": api.url}}
     context = {"name": "local", "context": {"cluster": "local", "user": ""}}
