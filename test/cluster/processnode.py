@@ -1,6 +1,6 @@
 """``python -m test.cluster.processnode --kubeconfig FILE``: this machine's processes as a node of a real cluster.
 
-Prints ``node NAME is ready`` when the node is registered and has taken up the Pods that are bound to it. At SIGTERM
+It prints ``node NAME is ready`` when the node is registered and has taken up the Pods that are bound to it. At SIGTERM
 or SIGINT it ends every pod and then itself; the objects stay as they are, as those of any node that goes away. Its pods
 are reached from this machine alone.
 """
@@ -10,16 +10,24 @@ import os
 import random
 import signal
 import socket
+import sys
 import tempfile
 from ipaddress import IPv4Network
 from typing import Any
 
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
 from twisted.python.failure import Failure
 
 from isoproxy.kube.client import KubeClient
-from isoproxy.kube.config import Connection, load_connection
+from isoproxy.kube.config import ConfigError, Connection, load_connection
 from isoproxy.local.runtime.addresses import AddressPool
 from isoproxy.local.runtime.node import NodeAgent
 from isoproxy.local.runtime.process import ProcessRuntime
@@ -76,7 +84,7 @@ class ProcessNode:
 
 
 def _fail(failure: Failure) -> None:
-    print(f"processnode: {failure.getErrorMessage()}", flush=True)
+    print(f"processnode: {failure.getErrorMessage()}", file=sys.stderr, flush=True)
     reactor.stop()
 
 
@@ -86,7 +94,15 @@ def main() -> None:
     parser.add_argument("--kubeconfig", required=True, metavar="FILE")
     parser.add_argument("--name", default="process-node")
     arguments = parser.parse_args()
-    node = ProcessNode(load_connection(arguments.kubeconfig), arguments.name)
+    try:
+        connection = load_connection(arguments.kubeconfig)
+    except ConfigError as error:
+        parser.error(str(error))
+    warnings = LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)
+    globalLogBeginner.beginLoggingTo(
+        [FilteringLogObserver(textFileLogObserver(sys.stderr), [warnings])], redirectStandardIO=False
+    )
+    node = ProcessNode(connection, arguments.name)
     reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(node.end()))
     reactor.callWhenRunning(lambda: Deferred.fromCoroutine(node.begin()).addErrback(_fail))
     reactor.run()
