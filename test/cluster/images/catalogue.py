@@ -64,19 +64,19 @@ def archives(cache: Path, tool: Path, names: Sequence[str] = NAMES) -> list[Path
 
 
 def _archive(cache: Path, name: str, recipe: Recipe) -> Path:
-    pinned = debian.closure(recipe.packages) if recipe.packages else []
-    path = cache / f"{name.split('/')[-1].replace(':', '-')}-{_key(name, recipe, pinned)}.tar"
+    packages = [debian.tree(recipe.packages, cache)] if recipe.packages else []
+    path = cache / f"{name.split('/')[-1].replace(':', '-')}-{_key(name, recipe, packages)}.tar"
     if not path.exists():
         with tempfile.TemporaryDirectory(dir=cache, prefix=".files-") as folder:
-            files = _fill(Path(folder), recipe)
-            packages = [Layer(debian.unpacked(pinned, cache))] if pinned else []
-            write_archive(path, name, [*packages, files], recipe.config)
+            layers = [*map(Layer, packages), _fill(Path(folder), recipe)]
+            write_archive(path, name, layers, recipe.config)
     return path
 
 
-def _key(name: str, recipe: Recipe, pinned: Sequence[str]) -> str:
+def _key(name: str, recipe: Recipe, packages: Sequence[Path]) -> str:
     """Return what an archive depends on, hashed: this code too."""
-    digest = hashlib.sha256(repr((name, recipe.config, sorted(recipe.folders.items()), pinned)).encode())
+    folders = sorted(recipe.folders.items())
+    digest = hashlib.sha256(repr((name, recipe.config, folders, [tree.name for tree in packages])).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     for path, source in sorted(recipe.files.items()):

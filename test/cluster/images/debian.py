@@ -22,20 +22,28 @@ class AptError(Exception):
     """Packages cannot be had; the message is apt's own."""
 
 
-def closure(packages: Sequence[str]) -> list[str]:
-    """Return the packages and all that they need, in order, as ``name=version``; raises ``AptError``.
+def tree(packages: Sequence[str], cache: Path) -> Path:
+    """Return a folder below ``cache`` with what the packages and all that they need hold; raises ``AptError``.
 
-    If apt does not know them it is told once to look for news, which only root can do.
+    It is made now if need be, and named after the packages' versions. Where apt fails it is told once to look for news,
+    since what it knows may be old; only root can do that.
     """
     try:
-        return _closure(packages)
+        return _unpacked(_closure(packages), cache)
     except AptError:
         _run("apt-get", "--quiet", "update")
-        return _closure(packages)
+        return _unpacked(_closure(packages), cache)
 
 
-def unpacked(pinned: Sequence[str], cache: Path) -> Path:
-    """Return a folder below ``cache`` with what a closure's packages hold, made now if need be; raises ``AptError``."""
+def _closure(packages: Sequence[str]) -> list[str]:
+    """Return the packages and all that they need, in order, as ``name=version``."""
+    # Simulated on a machine without a package. usr-is-merged says what _make_merged does, else perl would be fetched.
+    options = ["--simulate", "--no-install-recommends", "-o", _NOTHING_INSTALLED]
+    plan = _run("apt-get", *options, "install", "usr-is-merged", *packages)
+    return sorted("=".join(found) for found in re.findall(r"^Inst (\S+) \((\S+) ", plan, re.MULTILINE))
+
+
+def _unpacked(pinned: Sequence[str], cache: Path) -> Path:
     made = cache / f"debian-{hashlib.sha256(' '.join(pinned).encode()).hexdigest()[:16]}"
     if not made.is_dir():
         with tempfile.TemporaryDirectory(dir=cache, prefix=".debian-") as name:
@@ -51,13 +59,6 @@ def unpacked(pinned: Sequence[str], cache: Path) -> Path:
                 if not made.is_dir():  # else another process was quicker
                     raise
     return made
-
-
-def _closure(packages: Sequence[str]) -> list[str]:
-    # Simulated on a machine without a package. usr-is-merged says what _make_merged does, else perl would be fetched.
-    options = ["--simulate", "--no-install-recommends", "-o", _NOTHING_INSTALLED]
-    plan = _run("apt-get", *options, "install", "usr-is-merged", *packages)
-    return sorted("=".join(found) for found in re.findall(r"^Inst (\S+) \((\S+) ", plan, re.MULTILINE))
 
 
 def _make_merged(root: Path) -> None:
