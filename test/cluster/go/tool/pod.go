@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"context"
 	"fmt"
 	"log"
 	"net"
@@ -80,16 +79,12 @@ func (pod *pod) serveHealth(port int) error {
 	return nil
 }
 
-// listen takes plain TCP connections. Go would make it Multipath TCP, whose listening sockets are not among those of
-// /proc/net/tcp that belong to a process: whoever looks there for a pod that listens would wait for ever.
 func listen(address string) (*net.TCPListener, error) {
-	var config net.ListenConfig
-	config.SetMultipathTCP(false)
-	listener, err := config.Listen(context.Background(), "tcp", address)
+	place, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	return listener.(*net.TCPListener), nil
+	return net.ListenTCP("tcp", place)
 }
 
 func podAddress() string {
