@@ -9,6 +9,7 @@ from test.cluster.health import Unhealthy
 from test.cluster.level import Level
 from test.cluster.levels import up
 from test.cluster.programs import RECIPES, BuildError, build, program
+from test.needs import cluster_lacks
 
 
 def main() -> int:
@@ -40,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("down", help="end the cluster").set_defaults(do=_down)
     one = commands.add_parser("build", help="build the programs, where that was not done before")
     one.add_argument("module", nargs="*", choices=[*RECIPES, []], default=[])
+    one.add_argument("--if-of-use", action="store_true", help="do nothing where no cluster can be had")
     one.set_defaults(do=_build)
     return parser
 
@@ -79,6 +81,9 @@ def _down(arguments: argparse.Namespace) -> int:
 
 
 def _build(arguments: argparse.Namespace) -> int:
+    if arguments.if_of_use and (lacks := cluster_lacks(Level.NODE)):
+        print(f"no cluster can be had here: {', '.join(sorted(lacks))} missing")
+        return 0
     for module in arguments.module or RECIPES:
         print(f"{module:12} {build(module)}", flush=True)
     return 0

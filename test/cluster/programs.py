@@ -62,18 +62,24 @@ _MODULE_OF = {name: module for module, recipe in RECIPES.items() for name in rec
 
 def program(name: str) -> Path:
     """Return a program, built now if need be; raises BuildError."""
-    module = _MODULE_OF[name]
-    if module in ("etcd", "kubernetes") and (assets := os.environ.get(ASSETS)):
-        return Path(assets) / name
-    return build(module) / name
+    if (given := _given(name)) is None:
+        return build(_MODULE_OF[name]) / name
+    if not given.is_file():
+        raise BuildError(f"there is no {name} in {given.parent} ({ASSETS})")
+    return given
 
 
 def missing_programs(names: Iterable[str]) -> list[str]:
-    """Return what cannot be had here of the programs, or ``go`` where some cannot be built."""
+    """Return what cannot be had here of the programs; ``go`` stands for all that are to be built."""
+    given = {name: path for name in names if (path := _given(name)) is not None}
+    missing = [name for name, path in given.items() if not path.is_file()]
+    return missing if given.keys() == set(names) or _go_is_new_enough() else ["go", *missing]
+
+
+def _given(name: str) -> Path | None:
+    """Return where a program is to be that is not built."""
     assets = os.environ.get(ASSETS)
-    taken = {name for name in names if assets and _MODULE_OF[name] in ("etcd", "kubernetes")}
-    missing = [name for name in sorted(taken) if not (Path(assets or "") / name).is_file()]
-    return missing if taken == set(names) or _go_is_new_enough() else ["go", *missing]
+    return Path(assets) / name if assets and _MODULE_OF[name] in ("etcd", "kubernetes") else None
 
 
 @cache
