@@ -12,6 +12,11 @@ from isoproxy.model.parsing import Json
 from isoproxy.model.proxysettings import ProxySettings
 
 _DNS_PORT = 53
+_CLUSTER_DNS: Json = {
+    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+    "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+}
+"""What every common cluster calls its resolvers, whichever they are: CoreDNS or kube-dns."""
 
 
 def template_hash(service: DedicatedService) -> str:
@@ -80,7 +85,8 @@ def network_policy(service: DedicatedService, *, ports_in_use: Collection[int] =
     }
     egress: list[Json] = []
     if spec.network.allow_dns:
-        egress.append({"ports": [{"protocol": protocol, "port": _DNS_PORT} for protocol in ("UDP", "TCP")]})
+        ports_of_dns = [{"protocol": protocol, "port": _DNS_PORT} for protocol in ("UDP", "TCP")]
+        egress.append({"to": [_CLUSTER_DNS], "ports": ports_of_dns})
     if spec.network.allowed_cidrs:
         egress.append({"to": [{"ipBlock": {"cidr": cidr}} for cidr in spec.network.allowed_cidrs]})
     return {

@@ -208,12 +208,16 @@ class TestNetworkPolicy:
 
 
 class TestEgress:
-    DNS = {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
+    RESOLVERS = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    }
+    DNS = {"to": [RESOLVERS], "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
 
     def test_is_denied_entirely_unless_opened(self) -> None:
         assert policy()["spec"]["egress"] == []
 
-    def test_is_opened_for_dns_alone(self) -> None:
+    def test_is_opened_to_the_cluster_s_dns_alone(self) -> None:
         assert policy(network={"allowDNS": True})["spec"]["egress"] == [self.DNS]
 
     def test_is_opened_to_the_cidrs_alone(self) -> None:

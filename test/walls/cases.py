@@ -55,7 +55,7 @@ OUTWARD = (
     Promise("a pod does not reach the cloud's metadata", Party.POD, Party.METADATA, Port.OTHER, _EVERYWHERE),
 )
 
-# What answers for DNS in a cluster the operator does not know (pods of any name, a cache on the node): it opens a port.
+# What is opened are the pods that every common cluster calls its DNS. A resolver elsewhere takes a CIDR of its own.
 RESOLVING = (
     Promise(
         "a pod reaches the cluster's DNS where it is opened",
@@ -65,9 +65,11 @@ RESOLVING = (
         _DNS | _EVERYWHERE,
     ),
     Promise("opening DNS opens no other port of it", Party.POD, Party.CLUSTER_DNS, Port.OTHER, _EVERYWHERE),
-    Promise("opening DNS opens a cache on the node", Party.POD, Party.NODE, Port.DNS, _DNS | _EVERYWHERE),
-    Promise("opening DNS opens its port on every host", Party.POD, Party.HOST, Port.DNS, _DNS | _EVERYWHERE),
-    Promise("opening DNS opens its port on every IPv6 host", Party.POD, Party.HOST_6, Port.DNS, _DNS),
+    Promise("opening DNS opens no cache on the node", Party.POD, Party.NODE, Port.DNS, _EVERYWHERE),
+    Promise("opening DNS opens no other pod of the system", Party.POD, Party.SYSTEM_POD, Port.DNS, _EVERYWHERE),
+    Promise("opening DNS opens no pod of users, whatever its label", Party.POD, Party.LIKE_DNS, Port.DNS, _EVERYWHERE),
+    Promise("opening DNS opens its port on no host", Party.POD, Party.HOST, Port.DNS, _EVERYWHERE),
+    Promise("opening DNS opens its port on no IPv6 host", Party.POD, Party.HOST_6, Port.DNS),
     Promise("opening DNS opens no wall: pods do not ask each other", Party.POD, Party.SIBLING, Port.DNS),
 )
 

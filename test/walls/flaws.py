@@ -83,6 +83,19 @@ FLAWS = (
         "a pod reaches the cluster's DNS where it is opened",
         Setting.DNS,
     ),
+    Flaw("DNS by any host", _remove("/spec/egress/0/to"), "opening DNS opens its port on no host", Setting.DNS),
+    Flaw(
+        "DNS by any pod of the system",
+        _remove("/spec/egress/0/to/0/podSelector"),
+        "opening DNS opens no other pod of the system",
+        Setting.DNS,
+    ),
+    Flaw(
+        "DNS by pods of any namespace",
+        _put("/spec/egress/0/to/0/namespaceSelector", {}),
+        "opening DNS opens no pod of users, whatever its label",
+        Setting.DNS,
+    ),
     Flaw("DNS on every port", _remove("/spec/egress/0/ports"), "opening DNS opens no other port of it", Setting.DNS),
     Flaw(
         "DNS in an opened network alone",

@@ -86,6 +86,8 @@ def _parties(service: DedicatedService) -> dict[Party, Json]:
         Party.NEIGHBOUR: _pod("10.244.0.9", {"app": "web"}),
         Party.STRANGER: _pod("10.244.0.10", {"app": "web"}, namespace="elsewhere"),
         Party.CLUSTER_DNS: _pod("10.244.0.11", {"k8s-app": "kube-dns"}, namespace="kube-system"),
+        Party.LIKE_DNS: _pod("10.244.0.12", {"k8s-app": "kube-dns"}),
+        Party.SYSTEM_POD: _pod("10.244.0.13", {"app": "web"}, namespace="kube-system"),
         Party.NODE: {"ip": "172.30.1.1"},
         Party.API_SERVER: {"ip": "172.30.1.2"},
         Party.METADATA: {"ip": "169.254.169.254"},

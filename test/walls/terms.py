@@ -19,6 +19,8 @@ class Party(Enum):
     NEIGHBOUR = "a pod in the namespace that is none of isoproxy's"
     STRANGER = "a pod in another namespace"
     CLUSTER_DNS = "a pod of the cluster's DNS, in kube-system"
+    LIKE_DNS = "a pod in the namespace that has the label of the cluster's DNS"
+    SYSTEM_POD = "a pod in kube-system that is not of the cluster's DNS"
     NODE = "the node that the pods are on"
     API_SERVER = "the API server, at its own address: policies do not see the Service before it"
     METADATA = "the cloud's metadata, at a link-local address"
