@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from isoproxy.model.metadata import ObjectMeta
+from isoproxy.model.networks import Network
 from isoproxy.model.parsing import InvalidObject, Json, model, parse
 from isoproxy.model.pod import Condition
 
@@ -52,7 +53,7 @@ class NetworkSpec:
     """What the pods may reach; nothing unless opened."""
 
     allow_dns: bool = Field(default=False, alias="allowDNS")
-    allowed_cidrs: tuple[str, ...] = Field(default=(), alias="allowedCIDRs")
+    allowed_cidrs: tuple[Network, ...] = Field(default=(), alias="allowedCIDRs")
 
 
 @model

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from isoproxy.model import crds
+from isoproxy.model.networks import Network
 from isoproxy.model.parsing import Json, dump
 from isoproxy.model.pod import Condition
 
@@ -77,6 +78,8 @@ def type_differences(hint: Any, schema: Json, path: str) -> Iterator[str]:
         expected = {"type": "object", "additionalProperties": {"type": "string"}}
     elif origin is dict:  # passed on as it is
         expected = {"type": "object"}
+    elif hint is Network:
+        expected = {"type": "string", "format": "cidr"}
     elif hint is datetime:
         expected = {"type": "string", "format": "date-time"}
     elif isinstance(hint, type) and issubclass(hint, Enum):

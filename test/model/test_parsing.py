@@ -30,6 +30,7 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     (service(queue={"timeoutSeconds": "soon"}), "spec.queue.timeoutSeconds"),
     (service(service={"type": "Ingress"}), "spec.service.type"),
     (service(network={"allowedCIDRs": [None]}), "spec.network.allowedCIDRs[0]"),
+    (service(network={"allowedCIDRs": ["10.0.0.0/8", "999.0.0.0/99"]}), "spec.network.allowedCIDRs[1]"),
     (service(terminationGracePeriodSeconds=1.5), "spec.terminationGracePeriodSeconds"),
 ]
 
@@ -62,6 +63,42 @@ def test_an_object_without_a_name_is_nobody_s() -> None:
         parse_service({"metadata": {}, "spec": {}})
     with pytest.raises(InvalidObject):
         parse_service({})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "any",
+        ":/1",
+        "999.0.0.0/99",
+        "10.0.0.0",
+        "10.0.0.0/",
+        "10.0.0.0/33",
+        "10.0.0.0/255.0.0.0",
+        "010.0.0.0/8",
+        "fd00::/129",
+        "fe80::1%eth0/64",
+        "::ffff:10.0.0.0/104",  # IPv4 in disguise: API servers are about to refuse it
+    ],
+)
+def test_what_no_network_policy_could_have_as_a_network_is_a_fault(text: str) -> None:
+    with pytest.raises(InvalidObject, match=r"^spec\.network\.allowedCIDRs\[0\]: .*CIDR notation"):
+        parse(DedicatedService, service(network={"allowedCIDRs": [text]}))
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("10.1.2.3/8", "10.0.0.0/8"),
+        ("0.0.0.0/0", "0.0.0.0/0"),
+        ("FD00:0::1/8", "fd00::/8"),
+        ("::/0", "::/0"),
+    ],
+)
+def test_a_network_is_known_by_its_usual_name(written: str, meant: str) -> None:
+    assert parse(DedicatedService, service(network={"allowedCIDRs": [written]})).spec.network.allowed_cidrs == (meant,)
 
 
 def test_unknown_fields_are_left_to_those_who_know_them() -> None:
