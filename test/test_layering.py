@@ -42,6 +42,7 @@ PURE = [
     "local/runtime/addresses.py",
     "local/runtime/environment.py",
     "local/runtime/facts.py",
+    "local/runtime/heartbeat.py",
     "local/runtime/output.py",
     "local/runtime/podspec.py",
     "local/runtime/restarts.py",

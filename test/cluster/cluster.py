@@ -47,6 +47,12 @@ class Cluster:
         write_identities(files)
         return cls(files, sandbox)
 
+    @staticmethod
+    def names() -> list[str]:
+        """Return the names of all clusters of which there is anything."""
+        base = _base_folder()
+        return sorted(folder.name for folder in base.iterdir()) if base.is_dir() else []
+
     @classmethod
     def find(cls, name: str) -> "Cluster | None":
         """Return what there is of the cluster called ``name``, whether it runs or not."""

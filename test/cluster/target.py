@@ -14,7 +14,7 @@ from test.cluster.levels import up
 KUBECONFIG = "ISOPROXY_KUBECONFIG"
 """Names a kubeconfig whose cluster is used by the tests that need no more than an API server with controllers."""
 
-NAME = "tests"
+_PREFIX = "tests-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,8 @@ class Keeper:
         if self._cluster is not None and self._level < level:
             self.end()
         if self._cluster is None:
-            self._cluster, self._level = up(NAME, level, owned=True), level
+            remove_orphans()
+            self._cluster, self._level = up(f"{_PREFIX}{os.getpid()}", level, owned=True), level
         return self._cluster
 
     def end(self) -> None:
@@ -66,3 +67,11 @@ class Keeper:
         if self._cluster is not None:
             self._cluster.down()
             self._cluster = None
+
+
+def remove_orphans() -> None:
+    """Remove what is left of the clusters of test runs that were killed; those that run have their own."""
+    for name in Cluster.names():
+        owner = name.removeprefix(_PREFIX)
+        if owner != name and not Path(f"/proc/{owner}").exists() and (orphan := Cluster.find(name)) is not None:
+            orphan.down()

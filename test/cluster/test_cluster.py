@@ -14,12 +14,13 @@ from test.cluster.level import Level
 from test.cluster.levels import up
 from test.cluster.parts.controlplane import api_server
 from test.cluster.programs import ASSETS, program
+from test.cluster.target import remove_orphans
 from test.e2e.process import TREE
 from test.e2e.waiting import eventually
 
 pytestmark = pytest.mark.needs_cluster("node")
 
-NAME = "harness"
+NAME = f"harness-{os.getpid()}"
 
 
 @pytest.fixture(autouse=True)
@@ -130,6 +131,19 @@ input()
         process.kill()
     eventually(lambda: not processes(f"/{NAME}/"), "no process of the cluster runs")
     assert not cluster.sandbox.running
+
+
+def test_a_run_of_tests_removes_what_killed_ones_have_left_and_nothing_else() -> None:
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    orphan, living = (up(f"tests-{pid}", Level.API) for pid in (ended.pid, os.getppid()))
+    try:
+        os.kill(orphan.sandbox.holder, signal.SIGKILL)
+        remove_orphans()
+        assert Cluster.find(orphan.files.name) is None
+        assert living.sandbox.running
+    finally:
+        living.down()
 
 
 def test_a_next_one_takes_the_place_of_what_a_crash_has_left() -> None:
