@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from isoproxy.kube.resources import Resource
+from isoproxy.model import crds
 from test.contract.cluster import Cluster, Space, block, held, install, new_space, remove_definition
 from test.contract.servers import EMBEDDED, KUBERNETES, missing, running
 from test.contract.widgets import definition
@@ -52,6 +53,15 @@ def widgets(cluster: Cluster) -> Iterator[Resource]:
     block(install(cluster, crd))
     yield Resource(group, "v1", "widgets", "Widget")
     block(remove_definition(cluster, crd))
+
+
+@pytest.fixture(scope="module")
+def definitions(cluster: Cluster) -> Iterator[None]:
+    """isoproxy's own definitions; those that were there before stay."""
+    made = [crd for crd in crds.load() if block(install(cluster, crd))]
+    yield
+    for crd in made:
+        block(remove_definition(cluster, crd))
 
 
 @pytest.fixture

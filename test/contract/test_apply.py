@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import pytest_twisted
 
 from isoproxy.kube.api import PatchKind
@@ -67,3 +68,37 @@ async def test_items_of_a_list_map_have_owners_of_their_own(space: Space) -> Non
     await apply(space, space.widget(parts=[{"name": "a", "weight": 1}]), "first")
     made = (await apply(space, space.widget(parts=[{"name": "b"}]), "second")).body
     assert made["spec"]["parts"] == [{"name": "a", "weight": 1}, {"name": "b", "weight": 5}]
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"shape": "round"}, ".spec.shape: field not declared in schema"),
+        ({"color": 3}, ".spec.color: expected string"),
+        ({"parts": "a"}, ".spec.parts: expected list"),
+        ({"limits": []}, ".spec.limits: expected map"),
+        ({"replicas": "2"}, ".spec.replicas: expected numeric"),
+        ({"parts": [{"name": "a"}, {"name": "a"}]}, ".spec.parts: duplicate entries for key"),
+        ({"parts": [{"weight": 1}]}, ".spec.parts: element 0: associative list with keys has an element that omits"),
+        ({"parts": [1]}, ".spec.parts: element 0: associative list with keys may not have non-map elements"),
+    ],
+)
+async def test_what_has_no_place_in_the_schema_cannot_be_applied(
+    space: Space, spec: dict[str, Any], words: str
+) -> None:
+    reply = await apply(space, space.widget(**spec), "m")
+    assert (reply.status, reply.body.get("reason")) == (500, None)
+    kind = f"{space.widgets.group}/v1, Kind=Widget"
+    assert "failed to create typed patch object" in reply.body["message"]
+    assert kind in reply.body["message"]
+    assert words in reply.body["message"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_apply_says_what_it_applies_and_who_does(space: Space) -> None:
+    config = space.widget()
+    for lacking in ({"kind": None}, {"apiVersion": None}, {"apiVersion": "v1"}):
+        reply = await apply(space, config | lacking, "m")
+        assert (reply.status, reply.body["message"][:19]) == (400, "invalid object type")
+    assert (await apply(space, config, "")).status == 422

@@ -6,7 +6,7 @@ import pytest_twisted
 from isoproxy.kube.api import PatchKind
 from isoproxy.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound
 from isoproxy.kube.resources import CONFIG_MAPS, EVENTS, LEASES, Resource
-from test.contract.cluster import Space
+from test.contract.cluster import Json, Space
 from test.contract.events import event
 
 CORE_EVENTS = Resource("", "v1", "events", "Event")
@@ -82,6 +82,43 @@ async def test_a_guarded_patch_of_the_newest_version_is_taken(space: Space) -> N
 
 
 @pytest_twisted.ensureDeferred
+@pytest.mark.parametrize(
+    ("patch", "status"),
+    [
+        ({"metadata": {"name": "two"}}, 400),
+        ({"metadata": {"name": None}}, 400),
+        ({"metadata": {"namespace": "elsewhere"}}, 400),
+        ({"kind": "Gadget"}, 422),
+        ({"apiVersion": "example.com/v2"}, 422),
+    ],
+)
+async def test_a_patch_cannot_make_another_object_of_it(space: Space, patch: Json, status: int) -> None:
+    made = await space.create(space.widgets, space.widget())
+    with pytest.raises(ApiError) as caught:
+        await space.patch(space.widgets, "one", patch)
+    assert caught.value.status == status
+    assert await space.get(space.widgets, "one") == made
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_said_of_another_kind_is_no_widget(space: Space) -> None:
+    for wrong, status in (({"kind": "Gadget"}, 422), ({"apiVersion": "example.com/v2"}, 400), ({"kind": None}, 400)):
+        refusal = await space.cluster.refused("POST", space.path(space.widgets), space.widget() | wrong)
+        assert refusal.status == status
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_dry_run_stores_nothing(space: Space) -> None:
+    path = space.path(space.widgets)
+    made = (await space.cluster.raw("POST", f"{path}?dryRun=All", space.widget())).body
+    assert made["spec"]["color"] == "red"
+    assert "resourceVersion" not in made["metadata"]
+    assert await space.names(space.widgets) == []
+    refusal = await space.cluster.refused("POST", f"{path}?dryRun=Some", space.widget())
+    assert refusal.status == 422
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_uid_in_a_patch_of_a_status_is_ignored(space: Space) -> None:
     await space.create(space.widgets, space.widget())
     patch = {"metadata": {"uid": "another"}, "status": {"replicas": 2}}
@@ -112,9 +149,15 @@ async def test_a_json_patch_tests_before_it_changes(space: Space) -> None:
     operations = [{"op": "test", "path": "/spec/size", "value": 1}, {"op": "remove", "path": "/spec/parts/0"}]
     made = await space.patch(space.widgets, "one", operations, kind=PatchKind.JSON)
     assert made["spec"]["parts"] == []
-    with pytest.raises(ApiError) as caught:
-        await space.patch(space.widgets, "one", [{"op": "test", "path": "/spec/size", "value": 9}], kind=PatchKind.JSON)
-    assert caught.value.status == 422
+    operations = [{"op": "replace", "path": "/spec/owner", "value": "me"}]  # sets what is not there, too
+    assert (await space.patch(space.widgets, "one", operations, kind=PatchKind.JSON))["spec"]["owner"] == "me"
+    for wrong in (
+        {"op": "test", "path": "/spec/size", "value": 9},
+        {"op": "remove", "path": "/spec/none"},
+        {"op": "dance", "path": "/spec"},
+    ):
+        with pytest.raises(Invalid):
+            await space.patch(space.widgets, "one", [wrong], kind=PatchKind.JSON)
 
 
 @pytest_twisted.ensureDeferred

@@ -93,6 +93,35 @@ async def test_a_missing_field_is_invalid(space: Space) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_null_is_a_field_left_out(space: Space) -> None:
+    body = space.widget(color=None, selector=None, limits=None, free={"kept": None})
+    made = await space.create(space.widgets, body)
+    assert made["spec"]["color"] == "red"
+    assert "selector" not in made["spec"]
+    assert made["spec"]["limits"] == {"seconds": 30}
+    assert made["spec"]["free"] == {"kept": None}
+    with pytest.raises(Invalid) as caught:
+        await space.create(space.widgets, space.widget("two", size=None))
+    assert "spec.size: Required value" in caught.value.message
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_rule_is_asked_about_what_has_the_wrong_shape(space: Space) -> None:
+    for spec in ({"color": "pink"}, {"owner": "x" * 64}, {"size": "big"}, {"size": None}):
+        with pytest.raises(Invalid, match="some validation rules were not checked") as caught:
+            await space.create(space.widgets, space.widget(**{"replicas": 500} | spec))
+        assert "too many replicas" not in caught.value.message
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_cause_says_that_it_is_the_type(space: Space) -> None:
+    for spec, reason in (({"size": "big"}, "FieldValueTypeInvalid"), ({"size": 101}, "FieldValueInvalid")):
+        with pytest.raises(Invalid) as caught:
+            await space.create(space.widgets, space.widget(**spec))
+        assert caught.value.details["causes"][0]["reason"] == reason
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_rule_sees_the_name(space: Space) -> None:
     with pytest.raises(Invalid) as caught:
         await space.create(space.widgets, space.widget("a-name-that-is-far-too-long"))

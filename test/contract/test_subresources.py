@@ -8,8 +8,7 @@ import pytest_twisted
 from isoproxy.kube.errors import Conflict, Invalid, NotFound
 from isoproxy.kube.resources import CONFIG_MAPS, LEASES, Resource
 from test.contract.cluster import Space
-
-TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+from test.contract.tables import TABLE, row
 
 
 @pytest_twisted.ensureDeferred
@@ -44,12 +43,6 @@ async def test_the_scale_shows_and_sets_replicas(space: Space) -> None:
     assert isinstance(await space.cluster.refused("PUT", path, stale), Conflict)
     with pytest.raises(Invalid):
         await space.patch(space.widgets, "one", {"spec": {"replicas": -1}}, subresource="scale")
-
-
-def row(table: dict[str, Any], name: str) -> dict[str, Any]:
-    columns = [column["name"] for column in table["columnDefinitions"]]
-    cells = next(item["cells"] for item in table["rows"] if item["cells"][0] == name)
-    return dict(zip(columns, cells, strict=True))
 
 
 @pytest_twisted.ensureDeferred
