@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from isoproxy.local.apiserver import metadata
+from isoproxy.local.apiserver import metadata, scale
 from isoproxy.local.apiserver.errors import FieldError, StatusError, bad_request, invalid
-from isoproxy.local.apiserver.kinds.kind import Kind
+from isoproxy.local.apiserver.kinds.kind import Kind, dig
 from isoproxy.local.apiserver.options import WriteOptions
 from isoproxy.local.apiserver.schema.defaults import fill
 from isoproxy.local.apiserver.schema.prune import prune
@@ -20,17 +20,26 @@ _UNCHECKED = (
 )
 
 
-def decode(kind: Kind, body: Any, options: WriteOptions, warnings: list[str], *, patched: bool = False) -> Json:
+def decode(
+    kind: Kind,
+    body: Any,
+    options: WriteOptions,
+    warnings: list[str],
+    *,
+    patched: bool = False,
+    applied: bool = False,
+) -> Json:
     """The object that a body describes, in the form of the kind's own view, without unknown fields.
 
     Types that a real server could not read are refused with 400. Unknown fields are refused (400, or 422 if a
-    patch brought them), warned of, or dropped silently, as the options say.
+    patch brought them), warned of, or dropped silently, as the options say. `applied`: by a server-side apply,
+    which means the nulls that it says.
     """
     unknown: list[str] = []
-    obj: Json = prune(kind.schema, _envelope(kind, body), "", unknown)
+    obj: Json = prune(kind.schema, _envelope(kind, body, patched), "", unknown, nulls=applied)
     _check_types(kind, obj)
     if unknown and options.validation != "Ignore":
-        found = [f'unknown field "{path}"' for path in unknown]
+        found = [f'unknown field "{path}"' for path in sorted(unknown, key=_metadata_first)]
         if options.validation == "Strict" and patched:
             raise invalid("", "", "", [FieldError("Invalid value", "patch", _strict(found), encode(obj).decode())])
         if options.validation == "Strict":
@@ -39,24 +48,37 @@ def decode(kind: Kind, body: Any, options: WriteOptions, warnings: list[str], *,
     return obj
 
 
+def _metadata_first(path: str) -> tuple[bool, str]:
+    return not path.startswith("metadata."), path
+
+
 def _strict(found: list[str]) -> str:
     return f"strict decoding error: {', '.join(found)}"
 
 
-def _envelope(kind: Kind, body: Any) -> Json:
+def _envelope(kind: Kind, body: Any, patched: bool) -> Json:
     if type(body) is not dict:
         raise bad_request("the body of the request must be an object")
     api_version = body.get("apiVersion") or ("" if kind.custom else kind.api_version)
     name = body.get("kind") or ("" if kind.custom else kind.kind)
     if not name or not api_version:
         raise bad_request(f"Object '{'Kind' if not name else 'apiVersion'}' is missing in the body")
+    if api_version != kind.api_version and patched:
+        raise _of_another(kind, body, "apiVersion", kind.api_version)
     if api_version != kind.api_version:
         message = f"the API version in the data ({api_version}) does not match the expected API version"
         raise bad_request(f"{message} ({kind.api_version})")
+    if name != kind.kind and (patched or kind.custom):
+        raise _of_another(kind, body, "kind", kind.kind)
     if name != kind.kind:
         raise bad_request(f"the kind in the data ({name}) does not match the expected kind ({kind.kind})")
     # The envelope comes first in what is stored, however it was sent.
     return {"apiVersion": api_version, "kind": name, **body, "metadata": body.get("metadata") or {}}
+
+
+def _of_another(kind: Kind, body: Json, field: str, expected: str) -> StatusError:
+    error = FieldError("Invalid value", field, f"must be {expected}", body[field])
+    return invalid(kind.group, body.get("kind") or kind.kind, dig(body, ("metadata", "name")) or "", [error])
 
 
 def _check_types(kind: Kind, obj: Json) -> None:
@@ -93,6 +115,7 @@ def check(kind: Kind, obj: Json, old: Json | None) -> None:
         errors += metadata.validate(obj["metadata"], label_names=kind.bucket == "namespaces")
     if kind.custom:
         validate(kind.schema, obj, "", errors)
+        errors += scale.validate(obj, kind.scale) if kind.scale is not None else []
         if kind.schema.has_rules and any(error.blocking for error in errors):
             errors.append(FieldError("Invalid value", "", _UNCHECKED, None))
         else:

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from isoproxy.local.apiserver.errors import StatusError, bad_request, conflict
+from isoproxy.local.apiserver.errors import FieldError, StatusError, bad_request, conflict, invalid
 from isoproxy.local.apiserver.kinds.kind import Kind
 from isoproxy.local.apiserver.limits import Limits
 from isoproxy.local.apiserver.options import WriteOptions
-from isoproxy.local.apiserver.patches import apply, jsonpatches, merge, strategic
+from isoproxy.local.apiserver.patches import apply, jsonpatches, merge, strategic, typed
 from isoproxy.local.apiserver.store import Key
 from isoproxy.local.apiserver.writes import Writer, Written
 
@@ -39,7 +39,8 @@ def apply_configuration(
     writer: Writer, kind: Kind, key: Key, config: Any, subresource: str, options: WriteOptions
 ) -> Written:
     """Server-side apply: creates the object if there is none."""
-    stated = _stated_metadata(config, key.name, options)
+    stated = _stated_metadata(kind, config, key.name, options)
+    typed.check(kind, key, config)
     applier = writer.manager(kind, options, "Apply", subresource)
     ignored = _not_applied(kind, subresource)
     config = config | {"metadata": stated | {"name": key.name}}
@@ -56,14 +57,18 @@ def apply_configuration(
     return writer.create(kind, key.namespace, config, options, managed)
 
 
-def _stated_metadata(config: Any, name: str, options: WriteOptions) -> Json:
+def _stated_metadata(kind: Kind, config: Any, name: str, options: WriteOptions) -> Json:
     if type(config) is not dict:
         raise bad_request("an apply configuration must be an object")
+    if (config.get("apiVersion"), config.get("kind")) != (kind.api_version, kind.kind):
+        group, _, version = str(config.get("apiVersion") or "").rpartition("/")
+        raise bad_request(f"invalid object type: {group}/{version}, Kind={config.get('kind') or ''}")
     stated = config.get("metadata") or {}
     if type(stated) is not dict:
         raise bad_request("metadata must be an object")
     if not options.field_manager:
-        raise bad_request("fieldManager: Required value: is required for apply patch")
+        error = FieldError("Required value", "fieldManager", "is required for apply patch")
+        raise invalid("meta.k8s.io", "PatchOptions", "", [error])
     if stated.get("managedFields"):
         raise bad_request("metadata.managedFields must be nil")
     if stated.get("name", name) != name:

@@ -15,7 +15,7 @@ MAX_QUOTED = 256
 
 
 class StatusError(Exception):
-    """A refusal: `code` is the HTTP status, `reason` the machine-readable word, `details` what it is about."""
+    """A refusal: `code` is the HTTP status, `reason` its machine-readable word or "", `details` what it is about."""
 
     def __init__(self, code: int, reason: str, message: str, details: Json | None = None) -> None:
         super().__init__(message)
@@ -32,8 +32,9 @@ class StatusError(Exception):
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
         }
+        if self.reason:
+            body["reason"] = self.reason
         if self.details:
             body["details"] = self.details
         return body | {"code": self.code}
@@ -65,6 +66,7 @@ class FieldError:
     detail: str = ""
     value: Any = OMITTED
     blocking: bool = False  # the shape is wrong, so rules that lean on it cannot be checked
+    wrong_type: bool = False  # it is of another type or format than the schema says
     type_error: bool = False  # a decoder with types of its own would not have read it at all
 
     def body(self) -> str:
@@ -75,7 +77,8 @@ class FieldError:
         return f"{text}: {self.detail}" if self.detail else text
 
     def cause(self) -> Json:
-        return {"reason": _CAUSES[self.kind], "message": self.body(), "field": self.path or "<nil>"}
+        reason = "FieldValueTypeInvalid" if self.wrong_type else _CAUSES[self.kind]
+        return {"reason": reason, "message": self.body(), "field": self.path or "<nil>"}
 
     def __str__(self) -> str:
         return f"{self.path or '<nil>'}: {self.body()}"

@@ -79,8 +79,12 @@ def validate(metadata: Json, *, label_names: bool = False) -> list[FieldError]:
     if annotations and sum(len(key) + len(value.encode()) for key, value in annotations.items()) > MAX_ANNOTATIONS:
         detail = f"may not be more than {MAX_ANNOTATIONS} bytes"
         errors.append(FieldError("Too long", "metadata.annotations", detail))
-    for index, owner in enumerate(metadata.get("ownerReferences") or ()):
-        errors += _owner(owner, f"metadata.ownerReferences[{index}]")
+    owners = metadata.get("ownerReferences") or ()
+    for owner in owners:
+        errors += _owner(owner)
+    if sum(owner.get("controller") is True for owner in owners) > 1:
+        detail = "Only one reference can have Controller set to true"
+        errors.append(FieldError("Invalid value", "metadata.ownerReferences", detail, owners))
     for finalizer in metadata.get("finalizers") or ():
         errors += _qualified(finalizer, "metadata.finalizers")
     return errors
@@ -94,9 +98,9 @@ def _qualified(key: str, path: str) -> list[FieldError]:
     return [FieldError("Invalid value", path, detail, key)]
 
 
-def _owner(owner: Json, path: str) -> list[FieldError]:
+def _owner(owner: Json) -> list[FieldError]:
     return [
-        FieldError("Invalid value", f"{path}.{key}", f"{key} must not be empty", owner.get(key, ""))
+        FieldError("Invalid value", f"metadata.ownerReferences.{key}", "must not be empty", owner.get(key, ""))
         for key in ("apiVersion", "kind", "name", "uid")
         if not owner.get(key)
     ]

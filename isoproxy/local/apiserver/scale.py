@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from isoproxy.local.apiserver.errors import FieldError, bad_request, invalid
+from isoproxy.local.apiserver.errors import FieldError, bad_request
 from isoproxy.local.apiserver.kinds.kind import Path, Scale, dig
 
 Json = dict[str, Any]
@@ -26,17 +26,24 @@ def view(obj: Json, scale: Scale) -> Json:
     }
 
 
+def validate(obj: Json, scale: Scale) -> list[FieldError]:
+    """What keeps an object from being seen as a Scale: counts below zero."""
+    errors = []
+    for path in (scale.spec_replicas, scale.status_replicas):
+        count = dig(obj, path)
+        if type(count) is int and count < 0:
+            errors.append(FieldError("Invalid value", f".{'.'.join(path)}", "should be a non-negative integer", count))
+    return errors
+
+
 def changed(scale: Scale, obj: Json, wanted: Any) -> Json:
-    """The object with the replicas that a Scale asks for, and the Scale's guard. 422 for what is no count."""
+    """The object with the replicas that a Scale asks for, and the Scale's guard."""
     if type(wanted) is not dict or wanted.get("kind", "Scale") != "Scale":
         raise bad_request("the body of the request must be a Scale")
     replicas = dig(wanted, ("spec", "replicas"))
     replicas = 0 if replicas is None else replicas
     if type(replicas) is not int:
         raise bad_request("spec.replicas of a Scale must be an integer")
-    if replicas < 0:
-        error = FieldError("Invalid value", "spec.replicas", "should be a non-negative integer", replicas)
-        raise invalid("autoscaling", "Scale", obj["metadata"]["name"], [error])
     guard = {key: value for key in ("resourceVersion", "uid") if (value := dig(wanted, ("metadata", key)))}
     changed = obj | {"metadata": obj["metadata"] | guard}
     return _with(changed, scale.spec_replicas, replicas)

@@ -145,6 +145,6 @@ def _field(term: str, selectable: Mapping[str, Path]) -> tuple[Path, str, bool]:
         raise bad_request(f"invalid selector: '{term}'; can't understand '{term}'")
     name = term[: operator.start()].strip()
     if name not in selectable:
-        raise bad_request(f'field label not supported: "{name}"')
+        raise bad_request(f"field label not supported: {name}")
     value = re.sub(r"\\([,=\\])", r"\1", term[operator.end() :])
     return selectable[name], value, operator.group(1) != "!="

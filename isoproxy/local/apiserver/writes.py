@@ -68,7 +68,7 @@ class Writer:
     ) -> Written:
         """Store a new object; `managed` are its managedFields, if it has any."""
         warnings: list[str] = []
-        obj = admission.decode(kind, body, options, warnings)
+        obj = admission.decode(kind, body, options, warnings, applied=managed is not None)
         self._check_namespace(kind, namespace, obj)
         generates = not obj["metadata"].get("name")
         obj = obj | {"metadata": self._new_metadata(kind, namespace, obj["metadata"], managed)}
@@ -78,6 +78,7 @@ class Writer:
         if bucket.name == "events":
             self._evict_events(kind, bucket)
         if options.dry_run:
+            del obj["metadata"]["resourceVersion"]
             return Written(Stored(obj, 0), True, tuple(warnings))
         stored = self._store.put(bucket, key, obj, filled=_only_shown(kind, obj))
         self._ownership.changed(Place(bucket.name, key), None, obj)
@@ -186,7 +187,8 @@ class Writer:
         old = stored.object
         warnings: list[str] = []
         body = change(kind.outward(old) if kind.outward is not None else old)
-        obj = admission.decode(kind, body, options, warnings, patched=patch)
+        obj = admission.decode(kind, body, options, warnings, patched=patch, applied=applied)
+        _check_place(obj["metadata"], old["metadata"])
         self._check_guards(kind, obj["metadata"], old["metadata"], patch)
         managed = obj["metadata"].get("managedFields")
         obj = admission.default(kind, obj)
@@ -211,7 +213,7 @@ class Writer:
         if version in (None, "", "0"):
             if not patch and not kind.unconditional_update:
                 error = FieldError("Invalid value", "metadata.resourceVersion", "must be specified for an update", 0)
-                raise invalid(kind.group, kind.kind, old["name"], [error])
+                raise invalid(kind.group, kind.plural, old["name"], [error])
         elif version != old["resourceVersion"]:
             raise conflict(kind.resource, old["name"], MODIFIED)
         if not patch and new.get("uid") not in (None, "", old["uid"]):
@@ -285,6 +287,17 @@ class Writer:
         stored = self._store.remove(bucket, key)
         self._ownership.changed(Place(bucket.name, key), stored.object, None)
         return stored
+
+
+def _check_place(new: Json, old: Json) -> None:
+    """Refuse an update that says it is of another object than the one that the URL names."""
+    if not new.get("name"):
+        raise bad_request(f"the name of the object ({old['name']} based on URL) was undeterminable")
+    if new["name"] != old["name"]:
+        message = f"the name of the object ({new['name']}) does not match the name on the URL ({old['name']})"
+        raise bad_request(message)
+    if new.get("namespace") and new["namespace"] != old.get("namespace"):
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
 
 
 def precondition(what: str, wanted: str, found: str) -> str:

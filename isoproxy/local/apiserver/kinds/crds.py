@@ -181,9 +181,7 @@ def _cell(found: list[Any], kind: str) -> Any:
 def _text(value: Any) -> str:
     if type(value) is bool:
         return "true" if value else "false"
-    if type(value) is list:
-        return f"[{' '.join(map(_text, value))}]"
-    return encode(value).decode() if type(value) is dict else str(value)
+    return encode(value).decode() if type(value) in (dict, list) else str(value)
 
 
 def _storage_versions(spec: Json) -> list[str]:

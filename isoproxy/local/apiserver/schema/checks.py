@@ -90,7 +90,7 @@ def _enum(allowed: list[Any]) -> Check:
         # True == 1 in Python, not in JSON.
         if any(value == item and (type(value) is bool) == (type(item) is bool) for item in allowed):
             return None
-        return FieldError("Unsupported value", path, f"supported values: {shown}", value)
+        return FieldError("Unsupported value", path, f"supported values: {shown}", value, blocking=True)
 
     return check
 
@@ -137,7 +137,7 @@ def _format(name: str) -> Check:
         if type(value) is not str or holds(value):
             return None
         detail = f'{path} in body must be of type {name}: "{value}"'
-        return FieldError("Invalid value", path, detail, value, type_error=name in ("date-time", "byte", "quantity"))
+        return _wrong_type(path, value, detail, unreadable=name in ("date-time", "byte", "quantity"))
 
     return check
 
@@ -149,9 +149,13 @@ def _integer_range(name: str) -> Check:
         if type(value) is not int or -limit <= value < limit:
             return None
         detail = f"{path} in body must be of type {name}: {value}"
-        return FieldError("Invalid value", path, detail, value, type_error=True)
+        return _wrong_type(path, value, detail, unreadable=True)
 
     return check
+
+
+def _wrong_type(path: str, value: Any, detail: str, *, unreadable: bool) -> FieldError:
+    return FieldError("Invalid value", path, detail, value, blocking=True, wrong_type=True, type_error=unreadable)
 
 
 def _multiple(bound: Any, _: Json) -> Check:

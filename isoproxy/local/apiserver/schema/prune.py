@@ -2,31 +2,33 @@
 
 from typing import Any
 
-from isoproxy.local.apiserver.schema.node import QUANTITY, Node
+from isoproxy.local.apiserver.schema.node import MISSING, QUANTITY, Node
 
 MAX_UNKNOWN = 64  # fields named
 
 _ENVELOPE = frozenset({"apiVersion", "kind", "metadata"})
 
 
-def prune(node: Node, value: Any, path: str, unknown: list[str]) -> Any:
+def prune(node: Node, value: Any, path: str, unknown: list[str], *, nulls: bool = False) -> Any:
     """Return `value` without unknown fields, and without nulls where a real server has types of its own.
+
+    Elsewhere `nulls` keeps the nulls of fields that are neither nullable nor have a default; they are left out else.
 
     The value itself is returned if nothing had to go. The paths of what went are appended to `unknown`.
     """
     kind = type(value)
     if kind is dict:
         if node.properties or node.additional is not None or not node.preserve:
-            return _prune_object(node, value, path, unknown)
+            return _prune_object(node, value, path, unknown, nulls)
     elif kind is list:
         if node.items is not None:
-            return _prune_list(node.items, value, path, unknown)
+            return _prune_list(node.items, value, path, unknown, nulls)
     elif node.type == QUANTITY and kind in (int, float):
         return str(value)
     return value
 
 
-def _prune_object(node: Node, value: dict[str, Any], path: str, unknown: list[str]) -> dict[str, Any]:
+def _prune_object(node: Node, value: dict[str, Any], path: str, unknown: list[str], nulls: bool) -> dict[str, Any]:
     properties = node.properties
     additional = node.additional
     result = value
@@ -37,13 +39,13 @@ def _prune_object(node: Node, value: dict[str, Any], path: str, unknown: list[st
                 continue
             if len(unknown) < MAX_UNKNOWN:
                 unknown.append(f"{path}.{key}" if path else key)
-        elif old is None and node.typed:
+        elif old is None and (node.typed or not (nulls or child.nullable or child.default is not MISSING)):
             pass
         else:
             # Scalars, the most of what comes by, need no look inside.
             if type(old) is str or type(old) is bool:
                 continue
-            new = prune(child, old, f"{path}.{key}" if path else key, unknown)
+            new = prune(child, old, f"{path}.{key}" if path else key, unknown, nulls=nulls)
             if new is not old:
                 result = dict(value) if result is value else result
                 result[key] = new
@@ -53,10 +55,10 @@ def _prune_object(node: Node, value: dict[str, Any], path: str, unknown: list[st
     return result
 
 
-def _prune_list(items: Node, value: list[Any], path: str, unknown: list[str]) -> list[Any]:
+def _prune_list(items: Node, value: list[Any], path: str, unknown: list[str], nulls: bool) -> list[Any]:
     result = value
     for index, old in enumerate(value):
-        new = prune(items, old, f"{path}[{index}]", unknown)
+        new = prune(items, old, f"{path}[{index}]", unknown, nulls=nulls)
         if new is not old:
             result = list(value) if result is value else result
             result[index] = new

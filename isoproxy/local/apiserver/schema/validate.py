@@ -38,7 +38,7 @@ def type_error(node: Node, value: Any, path: str) -> FieldError:
     wanted = "integer,string" if node.type == INT_OR_STRING else "string" if node.type == QUANTITY else node.type
     shown = _type_name(value)
     detail = f'{path or "<nil>"} in body must be of type {wanted}: "{shown}"'
-    return FieldError("Invalid value", path, detail, shown, blocking=True, type_error=True)
+    return FieldError("Invalid value", path, detail, shown, blocking=True, wrong_type=True, type_error=True)
 
 
 def _type_name(value: Any) -> str:

@@ -97,7 +97,7 @@ class Answers:
         content_type = negotiation.media_type(sent.content_type)
         # An apply has to say who it is; other writers are known by their program.
         agent = "" if content_type == changes.APPLY else sent.agent.partition("/")[0][:128]
-        options = requests.write_options(request.parameters, agent)
+        options = requests.write_options(request.parameters, agent, verb)
         namespace = path.namespace or ""
         more: Json = {"subresource": path.subresource, "options": options}
         if verb == "create":

@@ -5,7 +5,14 @@ from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import parse_qsl, unquote
 
-from isoproxy.local.apiserver.errors import StatusError, bad_request, method_not_allowed, no_such_path
+from isoproxy.local.apiserver.errors import (
+    FieldError,
+    StatusError,
+    bad_request,
+    invalid,
+    method_not_allowed,
+    no_such_path,
+)
 from isoproxy.local.apiserver.options import DeleteOptions, ListOptions, Validation, WriteOptions
 
 Parameters = Mapping[str, str]
@@ -116,27 +123,35 @@ def list_options(parameters: Parameters) -> ListOptions:
     )
 
 
-def write_options(parameters: Parameters, manager: str) -> WriteOptions:
-    """The options of a write; `manager` is who writes if the request does not say."""
+def write_options(parameters: Parameters, manager: str, verb: str) -> WriteOptions:
+    """The options of a create, update or patch; `manager` is who writes if the request does not say."""
+    kind = f"{verb.capitalize()}Options"
     validation = parameters.get("fieldValidation") or "Warn"
     if validation not in ("Strict", "Warn", "Ignore"):
-        raise bad_request(f'fieldValidation: Unsupported value: "{validation}"')
+        raise _no_option(kind, "fieldValidation", validation, "Ignore", "Strict", "Warn")
     manager = parameters.get("fieldManager") or manager
     if len(manager) > 128 or not manager.isprintable():
-        raise bad_request("fieldManager: may not be longer than 128 printable characters")
+        detail = "may not be longer than 128 printable characters"
+        raise invalid("meta.k8s.io", kind, "", [FieldError("Invalid value", "fieldManager", detail, manager)])
     return WriteOptions(
         validation=cast("Validation", validation),
-        dry_run=dry_run(parameters),
+        dry_run=_dry_run(kind, parameters),
         field_manager=manager,
         force=flag(parameters, "force"),
     )
 
 
-def dry_run(parameters: Parameters) -> bool:
+def _dry_run(kind: str, parameters: Parameters) -> bool:
     value = parameters.get("dryRun")
     if value not in (None, "", "All"):
-        raise bad_request(f'dryRun: Unsupported value: "{value}": supported values: "All"')
+        raise _no_option(kind, "dryRun", [value], "All")
     return bool(value)
+
+
+def _no_option(kind: str, name: str, value: object, *supported: str) -> StatusError:
+    listed = ", ".join(f'"{item}"' for item in supported)
+    error = FieldError("Unsupported value", name, f"supported values: {listed}", value)
+    return invalid("meta.k8s.io", kind, "", [error])
 
 
 def delete_options(parameters: Parameters, body: object) -> DeleteOptions:
@@ -154,11 +169,11 @@ def delete_options(parameters: Parameters, body: object) -> DeleteOptions:
     if stated.get("orphanDependents") or flag(parameters, "orphanDependents"):
         propagation = propagation or "Orphan"
     if propagation not in (None, "Background", "Foreground", "Orphan"):
-        raise StatusError(422, "Invalid", f'propagationPolicy: Unsupported value: "{propagation}"')
+        raise _no_option("DeleteOptions", "propagationPolicy", propagation, "Foreground", "Background", "Orphan")
     return DeleteOptions(
         uid=preconditions.get("uid"),
         resource_version=preconditions.get("resourceVersion"),
         grace_period_seconds=grace if grace is not None else number(parameters, "gracePeriodSeconds"),
         propagation=propagation or "Background",
-        dry_run=dry_run(parameters) or stated.get("dryRun") == ["All"],
+        dry_run=_dry_run("DeleteOptions", parameters) or stated.get("dryRun") == ["All"],
     )

@@ -173,7 +173,7 @@ def test_rows_of_custom_kinds_follow_their_definition() -> None:
     server.now.seconds += 5
     made = server.create(server.widgets, widget(tags=["a", "b"]))
     row = [column.value(made, START + 65) for column in server.widgets.columns]
-    assert row == ["one", 1, None, "[a b]", "a", None, None, "60s"]
+    assert row == ["one", 1, None, '["a","b"]', "a", None, None, "60s"]
     assert [column.priority for column in server.widgets.columns] == [0, 0, 0, 0, 1, 0, 0, 0]
 
 

@@ -123,7 +123,7 @@ def test_managed_fields_are_forgotten_when_asked(server: Server) -> None:
 
 
 def test_an_apply_that_says_too_little_or_too_much_is_refused(server: Server) -> None:
-    assert refused(apply, server, widget(), "").code == 400
+    assert refused(apply, server, widget(), "").code == 422
     assert refused(apply, server, widget("two")).code == 400
     with_fields = widget()
     with_fields["metadata"]["managedFields"] = [{"manager": "a"}]
@@ -132,4 +132,5 @@ def test_an_apply_that_says_too_little_or_too_much_is_refused(server: Server) ->
     with_uid["metadata"]["uid"] = "gone"
     assert refused(apply, server, with_uid).code == 409
     assert refused(server.core.patch, server.widgets, "default", "one", [], content_type=APPLY).code == 400
-    assert refused(apply, server, {"metadata": "odd"}).code == 400
+    assert refused(apply, server, widget() | {"metadata": "odd"}).code == 400
+    assert refused(apply, server, {"metadata": {"name": "one"}}).code == 400

@@ -29,13 +29,14 @@ def test_operations_are_done_in_order_and_the_target_stays_as_it_was() -> None:
     [
         ({"op": "test", "path": "/spec/size", "value": 5}, 422),
         ({"op": "remove", "path": "/spec/none"}, 422),
-        ({"op": "replace", "path": "/spec/none", "value": 1}, 422),
+        ({"op": "replace", "path": "/none/none", "value": 1}, 422),
+        ({"op": "replace", "path": "/spec/tags/1", "value": 1}, 422),
         ({"op": "add", "path": "/spec/tags/9", "value": 1}, 422),
         ({"op": "copy", "from": "/none", "path": "/spec/x"}, 422),
-        ({"op": "dance", "path": "/spec"}, 400),
-        ({"op": "add", "path": "/spec/x"}, 400),
-        ({"path": "/spec/x", "value": 1}, 400),
-        ({"op": "copy", "path": "/x"}, 400),
+        ({"op": "dance", "path": "/spec"}, 422),
+        ({"op": "add", "path": "/spec/x"}, 422),
+        ({"path": "/spec/x", "value": 1}, 422),
+        ({"op": "copy", "path": "/x"}, 422),
         ({"op": "add", "path": "spec", "value": 1}, 422),
         ({"op": "add", "path": 5, "value": 1}, 400),
         ("remove", 400),
@@ -43,6 +44,10 @@ def test_operations_are_done_in_order_and_the_target_stays_as_it_was() -> None:
 )
 def test_an_operation_that_does_not_apply_is_refused(operation: Any, code: int) -> None:
     assert refused(patched, operation).code == code
+
+
+def test_a_replacement_also_sets_what_was_not_there() -> None:
+    assert patched({"op": "replace", "path": "/spec/color", "value": "red"})["spec"]["color"] == "red"
 
 
 @pytest.mark.parametrize("patch", [{}, "x", 3, None])

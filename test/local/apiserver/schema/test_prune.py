@@ -10,6 +10,7 @@ from test.local.apiserver.objects import WIDGET_SCHEMA, widget
 from test.local.apiserver.schema.builders import obj, parsed, pruned, root
 
 WIDGET = parsed(WIDGET_SCHEMA)
+MAP = {"type": "object", "additionalProperties": {"type": "string"}}
 
 
 def test_unknown_fields_go_and_are_named() -> None:
@@ -48,10 +49,17 @@ def test_an_embedded_object_keeps_its_envelope() -> None:
     assert pruned(schema, spec)[1] == ["spec.more"]
 
 
-def test_null_means_absent_in_built_in_kinds_only() -> None:
+def test_null_means_absent_in_built_in_kinds() -> None:
     body = {"metadata": {"labels": None}, "spec": {"nodeName": None, "containers": [{"name": "a", "args": None}]}}
     assert prune(node("V1Pod"), body, "", []) == {"metadata": {}, "spec": {"containers": [{"name": "a"}]}}
-    assert pruned(WIDGET, {"color": None})[0] == {"color": None}
+
+
+def test_null_means_absent_in_custom_kinds_but_for_what_is_nullable_or_has_a_default() -> None:
+    nullable = {"type": "string", "nullable": True}
+    schema = parsed(root({"type": "object", "properties": {"n": nullable, "map": MAP}}))
+    assert pruned(schema, {"map": {"a": None, "b": "c"}, "n": None}) == ({"map": {"b": "c"}, "n": None}, [])
+    assert pruned(WIDGET, {"color": None, "selector": None, "tags": [None]})[0] == {"color": None, "tags": [None]}
+    assert prune(WIDGET, {"spec": {"selector": None}}, "", [], nulls=True) == {"spec": {"selector": None}}
 
 
 def test_a_number_is_a_quantity_where_one_is_wanted() -> None:

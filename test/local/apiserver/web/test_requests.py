@@ -94,12 +94,14 @@ def test_list_options_are_read() -> None:
 
 
 def test_write_options_are_read() -> None:
-    assert write_options({}, "curl").field_manager == "curl"
-    assert write_options({}, "curl").validation == "Warn"
-    found = write_options({"fieldManager": "m", "fieldValidation": "Strict", "dryRun": "All", "force": "true"}, "curl")
+    assert write_options({}, "curl", "create").field_manager == "curl"
+    assert write_options({}, "curl", "create").validation == "Warn"
+    found = write_options(
+        {"fieldManager": "m", "fieldValidation": "Strict", "dryRun": "All", "force": "true"}, "curl", "patch"
+    )
     assert (found.field_manager, found.validation, found.dry_run, found.force) == ("m", "Strict", True, True)
     for wrong in ({"fieldValidation": "Lax"}, {"dryRun": "Some"}, {"fieldManager": "x" * 129}):
-        assert refused(write_options, wrong, "curl").code == 400
+        assert refused(write_options, wrong, "curl", "update").code == 422
 
 
 @pytest.mark.parametrize(
