@@ -3,6 +3,7 @@
 import hashlib
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -130,10 +131,21 @@ def test_reach_tells_apart_who_answers_who_refuses_and_who_is_silent(
         assert command(f"reach {network} 127.0.0.1:{silent}") == "silent"
 
 
+def test_reach_tries_many_at_once_and_answers_in_their_order(command: Commander) -> None:
+    with Tool("answer") as host, mute(socket.SOCK_DGRAM) as silent:
+        _, port = host.address()
+        places = [f"udp 127.0.0.1:{silent}", f"tcp 127.0.0.1:{port}", f"udp 127.0.0.1:{free_port()}"] * 30
+        since = time.monotonic()
+        assert command(f"reach {' '.join(places)}") == " ".join(["silent", "reached", "refused"] * 30)
+        assert time.monotonic() - since < 3.0  # one after the other, it would have taken 30 s
+
+
 @pytest.mark.parametrize(
     ("place", "answer"),
     [
         ("tcp 224.0.0.1:80", "error network is unreachable"),  # TCP has no way to many: nothing is sent
+        ("", 'error no pairs of tcp or udp and HOST:PORT: ""'),
+        ("tcp 127.0.0.1:1 tcp", 'error no pairs of tcp or udp and HOST:PORT: "tcp 127.0.0.1:1 tcp"'),
         ("tcp 127.0.0.1", "error dial tcp: address 127.0.0.1: missing port in address"),
         ("sctp 127.0.0.1:80", 'error neither tcp nor udp: "sctp"'),
     ],

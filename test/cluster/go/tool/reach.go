@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -15,10 +16,23 @@ import (
 // patience is how long a pod waits for somebody else before it calls them silent.
 const patience = time.Second
 
-// reach tcp|udp HOST:PORT tries to get there, and answers "reached", "refused" or "silent". Over TCP it is enough to be
-// connected; over UDP the same datagram must come back.
+// reach tcp|udp HOST:PORT [tcp|udp HOST:PORT..] tries to get to all of these at once, and answers for each "reached",
+// "refused" or "silent". Over TCP it is enough to be connected; over UDP the same datagram must come back.
 func reach(_ *client, argument string) (string, error) {
-	network, address, _ := strings.Cut(argument, " ")
+	words := strings.Fields(argument)
+	if len(words) == 0 || len(words)%2 != 0 {
+		return "", fmt.Errorf("no pairs of tcp or udp and HOST:PORT: %q", argument)
+	}
+	answers, failures := make([]string, len(words)/2), make([]error, len(words)/2)
+	var tries sync.WaitGroup
+	for index := range answers {
+		tries.Go(func() { answers[index], failures[index] = try(words[2*index], words[2*index+1]) })
+	}
+	tries.Wait()
+	return strings.Join(answers, " "), errors.Join(failures...)
+}
+
+func try(network, address string) (string, error) {
 	switch network {
 	case "tcp":
 		return verdict(connect(address))
