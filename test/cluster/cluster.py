@@ -92,9 +92,15 @@ class Cluster:
         self.sandbox.end()
         self.processes.collect()
         remove_cgroup(self.files.cgroup)
-        shutil.rmtree(self.files.folder)
+        shutil.rmtree(self.files.folder, onerror=_unless_gone)
         with suppress(OSError):  # other clusters are there
             self.files.folder.parent.rmdir()
+
+
+def _unless_gone(_function: object, _path: str, error: tuple[type[BaseException], BaseException, object]) -> None:
+    """Raise what kept a file from being removed, unless somebody else has just removed it."""
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]
 
 
 def _base_folder() -> Path:
