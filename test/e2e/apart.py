@@ -8,7 +8,8 @@ from typing import Self
 
 from test.e2e.api import LEASES, Api
 from test.e2e.clients import Address
-from test.e2e.harness import Cluster, Isoproxy, Local, write_kubeconfig
+from test.e2e.grounds import Machine
+from test.e2e.harness import Isoproxy, write_kubeconfig
 from test.e2e.process import Process
 
 GRACE_SECONDS = 10
@@ -18,7 +19,7 @@ GRACE_SECONDS = 10
 class Apart:
     """One service served by processes of their own."""
 
-    def __init__(self, machine: Local | Cluster, *, service: str, proxies: int) -> None:
+    def __init__(self, machine: Machine, *, service: str, proxies: int) -> None:
         """``machine`` has the service loaded, and ends with this."""
         self.machine = machine
         self.service = service

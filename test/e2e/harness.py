@@ -13,7 +13,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from test.e2e.api import Api, Json
+from test.e2e.api import DEDIS, Api, Json
 from test.e2e.process import TREE, Process
 from test.e2e.waiting import BOUND, eventually
 
@@ -90,6 +90,10 @@ class Local(Isoproxy):
                 if f"\0POD_NAME={service}-".encode() in b"\0" + Path(f"/proc/{pid}/environ").read_bytes():
                     found.append(pid)
         return found
+
+    def serve(self, manifest: Json) -> None:
+        """Create a DedicatedService."""
+        self.api.create(DEDIS, manifest)
 
     @property
     def api(self) -> Api:

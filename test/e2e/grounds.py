@@ -1,0 +1,49 @@
+"""What the same tests stand on: the embedded API server, or a real cluster. Each offers the same machines."""
+
+from pathlib import Path
+from typing import Protocol
+
+from test.cluster.target import Target
+from test.e2e.api import Api
+from test.e2e.harness import Cluster, Local
+from test.e2e.oncluster import Node, OnNode, prepare
+
+Machine = Local | Cluster | Node
+"""An API server, and what runs the pods."""
+
+Whole = Local | OnNode
+"""The same with operator and proxies."""
+
+
+class Ground(Protocol):
+    """Where services run."""
+
+    def machine(self, *manifests: Path) -> Machine:
+        """Return an API server and what runs the pods of the services in ``manifests``, and nothing else."""
+
+    def whole(self, *manifests: Path) -> Whole:
+        """Return the same with operator and proxies."""
+
+
+class Embedded:
+    """Each machine has an API server of its own."""
+
+    def machine(self, *manifests: Path) -> Local:
+        return Local("--role=none", *manifests)
+
+    def whole(self, *manifests: Path) -> Local:
+        return Local(*manifests)
+
+
+class Real:
+    """All machines are nodes of one cluster, whose scheduler binds the pods and whose controllers clean up."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        prepare(Api.of(target.kubeconfig))
+
+    def machine(self, *manifests: Path) -> Node:
+        return Node(self.target.kubeconfig, *manifests)
+
+    def whole(self, *manifests: Path) -> OnNode:
+        return OnNode(self.target.kubeconfig, *manifests)
