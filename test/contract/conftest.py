@@ -1,47 +1,53 @@
 import secrets
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from isoproxy.kube.resources import Resource
 from isoproxy.model import crds
+from test.cluster.level import Level
+from test.cluster.target import KUBECONFIG, Keeper, named
 from test.contract.cluster import Cluster, Space, block, held, install, new_space, remove_definition
-from test.contract.servers import EMBEDDED, KUBERNETES, missing, running
+from test.contract.servers import EMBEDDED, KUBERNETES, embedded, kubernetes
 from test.contract.widgets import definition
 
-LEFT_OUT = pytest.StashKey[Counter[str]]()
+LEVEL = Level.CONTROL  # garbage is collected by a controller
+LEFT_OUT = pytest.StashKey[int]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "needs_controllers: what is checked is done by controllers")
     config.addinivalue_line("markers", "needs_compaction: the server is made to forget, a real one by its etcd")
 
 
-def _lacks(item: pytest.Item) -> str | None:
-    if item.path.parent.name != "contract" or not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
-        return None
-    return missing(str(item.callspec.params.get("cluster")), {mark.name for mark in item.iter_markers()})
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the servers at hand cannot show."""
-    dropped = {item: lack for item in items if (lack := _lacks(item)) is not None}
+    """Leave out what cannot be done to somebody else's cluster."""
+    if named() is None:
+        return
+    compacting = [item for item in items if item.get_closest_marker("needs_compaction")]
+    dropped = [item for item in compacting if item.get_closest_marker("needs_cluster")]
     items[:] = [item for item in items if item not in dropped]
-    config.stash[LEFT_OUT] = Counter(dropped.values())
+    config.stash[LEFT_OUT] = len(dropped)
     if dropped:
-        config.hook.pytest_deselected(items=list(dropped))
+        config.hook.pytest_deselected(items=dropped)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for lack, count in sorted(config.stash.get(LEFT_OUT, Counter()).items()):
-        terminalreporter.write_line(f"not run: {count} contract tests without {lack}")
+    if count := config.stash.get(LEFT_OUT, 0):
+        terminalreporter.write_line(f"not run: {count} tests that compact an etcd, which is not that of {KUBECONFIG}")
 
 
-@pytest.fixture(scope="module", params=[EMBEDDED, KUBERNETES])
+@pytest.fixture(
+    scope="module",
+    params=[EMBEDDED, pytest.param(KUBERNETES, marks=pytest.mark.needs_cluster(LEVEL.value))],
+)
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """Each server in turn."""
-    with held(running(request.param)) as made:
+    """Each server in turn; in the network of the real one while it has its turn."""
+    if request.param == EMBEDDED:
+        with held(embedded()) as made:
+            yield made
+        return
+    keeper: Keeper = request.getfixturevalue("keeper")
+    with keeper.joined(LEVEL) as target, held(kubernetes(target)) as made:
         yield made
 
 

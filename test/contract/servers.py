@@ -1,8 +1,8 @@
-"""The servers that the suite runs on, and what is known of the real one."""
+"""The servers that the suite runs on, and how each is made to forget."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import treq
@@ -13,62 +13,39 @@ from isoproxy.kube.config import Connection, load_connection
 from isoproxy.kube.resources import Resource
 from isoproxy.local.apiserver.limits import Limits
 from isoproxy.local.apiserver.server import ApiServer
+from test.cluster.target import Target
 from test.contract.cluster import BOUND, Cluster
 
 reactor: Any = global_reactor
-
-KUBECONFIG = "ISOPROXY_KUBECONFIG"
-CONTROLLERS = "ISOPROXY_CONTROLLERS"
-ETCD = "ISOPROXY_ETCD"
 
 EMBEDDED = "embedded"
 KUBERNETES = "kubernetes"
 SHORT_MEMORY = Limits(history=100)
 
 
-def real_connection() -> Connection | None:
-    """Where the real server is, None where there is none at hand."""
-    path = os.environ.get(KUBECONFIG)
-    return load_connection(path) if path else None
-
-
-def missing(server: str, markers: set[str]) -> str | None:
-    """What a test with these markers lacks on a server, in words for the end of the run; None for nothing."""
-    if server != KUBERNETES:
-        return None
-    if not os.environ.get(KUBECONFIG):
-        return f"a real API server ({KUBECONFIG})"
-    if "needs_controllers" in markers and not os.environ.get(CONTROLLERS):
-        return f"controllers on the real API server ({CONTROLLERS})"
-    if "needs_compaction" in markers and not os.environ.get(ETCD):
-        return f"the etcd of the real API server ({ETCD})"
-    return None
-
-
-@asynccontextmanager
-async def running(server: str) -> AsyncIterator[Cluster]:
-    """One of the two, ended or left alone afterwards."""
-    async with embedded() if server == EMBEDDED else kubernetes() as cluster:
-        try:
-            yield cluster
-        finally:
-            await cluster.close()
-
-
 @asynccontextmanager
 async def embedded() -> AsyncIterator[Cluster]:
+    """An embedded server of our own."""
     server = ApiServer(reactor, limits=SHORT_MEMORY)
     port = reactor.listenTCP(0, server.site(), interface="127.0.0.1")
-    yield Cluster(Connection.plain(f"http://127.0.0.1:{port.getHost().port}"), forget_by_writing)
-    server.stop()
-    await port.stopListening()
+    cluster = Cluster(Connection.plain(f"http://127.0.0.1:{port.getHost().port}"), forget_by_writing)
+    try:
+        yield cluster
+    finally:
+        await cluster.close()
+        server.stop()
+        await port.stopListening()
 
 
 @asynccontextmanager
-async def kubernetes() -> AsyncIterator[Cluster]:
-    connection = real_connection()
-    assert connection is not None, f"no real API server: {KUBECONFIG} is not set"
-    yield Cluster(connection, forget_by_compacting)
+async def kubernetes(target: Target) -> AsyncIterator[Cluster]:
+    """A real server, which goes on afterwards."""
+    connection = load_connection(str(target.kubeconfig))
+    cluster = Cluster(connection, partial(forget_by_compacting, target.etcd))
+    try:
+        yield cluster
+    finally:
+        await cluster.close()
 
 
 async def forget_by_writing(client: KubeClient, resource: Resource, namespace: str, name: str) -> None:
@@ -78,7 +55,7 @@ async def forget_by_writing(client: KubeClient, resource: Resource, namespace: s
         await client.patch(resource, name, patch, namespace=namespace)
 
 
-async def forget_by_compacting(client: KubeClient, resource: Resource, namespace: str, name: str) -> None:
+async def forget_by_compacting(etcd: str, client: KubeClient, resource: Resource, namespace: str, name: str) -> None:
     """A real server has its etcd forget all that is older than five minutes or so; here, all before now.
 
     Twice changed: etcd still tells of the change at which it was compacted, but no longer of what was before it, and
@@ -87,7 +64,7 @@ async def forget_by_compacting(client: KubeClient, resource: Resource, namespace
     for step in ("first", "last"):
         patch = {"metadata": {"annotations": {"contract.example/step": step}}}
         newest = (await client.patch(resource, name, patch, namespace=namespace))["metadata"]["resourceVersion"]
-    url = f"{os.environ[ETCD].rstrip('/')}/v3/kv/compaction"
-    response = await treq.post(url, json={"revision": newest, "physical": True}, persistent=False, timeout=BOUND)
+    body = {"revision": newest, "physical": True}
+    response = await treq.post(f"{etcd}/v3/kv/compaction", json=body, persistent=False, timeout=BOUND)
     reply = await treq.content(response)
     assert response.code == 200, reply

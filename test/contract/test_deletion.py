@@ -65,7 +65,6 @@ async def holds(space: Space, names: list[str]) -> bool:
     return await space.names(space.widgets) == names
 
 
-@pytest.mark.needs_controllers
 @pytest_twisted.ensureDeferred
 async def test_what_is_owned_goes_with_its_owner(space: Space) -> None:
     owner = await space.create(CONFIG_MAPS, {"metadata": {"name": "owner"}})
@@ -82,7 +81,6 @@ async def test_what_is_owned_goes_with_its_owner(space: Space) -> None:
     assert "other" in await space.names(CONFIG_MAPS)
 
 
-@pytest.mark.needs_controllers
 @pytest_twisted.ensureDeferred
 async def test_what_is_owned_by_nothing_that_lives_goes(space: Space) -> None:
     owner = await space.create(CONFIG_MAPS, {"metadata": {"name": "owner"}})

@@ -164,7 +164,6 @@ async def test_a_table_shows_who_is_connected(space: Space) -> None:
     }
 
 
-@pytest.mark.needs_controllers
 @pytest_twisted.ensureDeferred
 async def test_all_that_was_made_for_a_service_goes_with_it(space: Space) -> None:
     owner = await space.create(DEDICATED_SERVICES, service())
