@@ -43,7 +43,7 @@ class Application(Service):
         self._settings = settings
         self._metrics = Metrics()
         self._health = Health(reactor)
-        self._web: IListeningPort | None = None
+        self._pages: list[IListeningPort] = []
         self._machine: Machine | None = None
         self._client: KubeClient | None = None
         self._operator: Reconciler | None = None
@@ -55,10 +55,7 @@ class Application(Service):
         Service.startService(self)
         settings = self._settings
         self._health.start()
-        if settings.metrics_listen:
-            factory = web_factory(metrics=self._metrics, health=self._health, clock=self._reactor)
-            self._web = listen_now(self._reactor, settings.metrics_listen, factory, "--metrics-listen")
-            log.info("metrics and health are at {url}", url=url_of(self._web))
+        self._serve_pages()
         connection = settings.connection
         if settings.local is not None:
             # Only then: the schemas of the API server cost half a second and 50 MiB that a proxy has no use for.
@@ -74,6 +71,17 @@ class Application(Service):
         # every connection stand still meanwhile: for tens of milliseconds.
         gc.collect()
         gc.freeze()
+
+    def _serve_pages(self) -> None:
+        for option, description, metrics, what in (
+            ("--metrics-listen", self._settings.metrics_listen, self._metrics, "metrics and health are"),
+            ("--health-listen", self._settings.health_listen, None, "health is"),
+        ):
+            if description:
+                factory = web_factory(metrics=metrics, health=self._health, clock=self._reactor)
+                page = listen_now(self._reactor, description, factory, option)
+                self._pages.append(page)
+                log.info("{what} at {url}", what=what, url=url_of(page))
 
     async def _start(self, client: KubeClient) -> None:
         if self._machine is not None:
@@ -149,6 +157,6 @@ class Application(Service):
             await self._machine.stop()
         if self._client is not None:
             await self._client.close()
-        if self._web is not None:
-            await maybeDeferred(self._web.stopListening)
+        for page in self._pages:
+            await maybeDeferred(page.stopListening)
         self._health.stop()

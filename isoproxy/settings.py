@@ -43,6 +43,7 @@ class Settings:
     bind: str
     listen: str
     metrics_listen: str
+    health_listen: str
     drain_timeout: float
     proxy_grace: int
     pod_uid: str

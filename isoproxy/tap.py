@@ -45,6 +45,7 @@ class Options(usage.Options):
         ["drain-timeout", None, None, "seconds that connections get to end at a stop [30; 0 with --local]"],
         ["proxy-grace", None, "300", "seconds from a proxy's expiry to the end of its pods"],
         ["metrics-listen", None, None, "endpoint for /metrics, /healthz and /readyz, such as tcp:8080"],
+        ["health-listen", None, None, "endpoint for /healthz and /readyz alone, such as tcp:8081"],
     ]
 
     def __init__(self) -> None:
@@ -76,7 +77,7 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Check what options say together; raises UsageError with one line."""
         self._check_role()
-        for name in ("api-listen", "listen", "metrics-listen"):
+        for name in ("api-listen", "listen", "metrics-listen", "health-listen"):
             _check_endpoint(name, self[name])
         if self["bind"] and not (isIPAddress(self["bind"]) or isIPv6Address(self["bind"])):
             raise usage.UsageError(f"--bind: {self['bind']!r} is no IP address")
@@ -117,6 +118,7 @@ class Options(usage.Options):
             bind=self["bind"] if self["bind"] is not None else ("127.0.0.1" if local else ""),
             listen=self["listen"] or "",
             metrics_listen=self["metrics-listen"] or "",
+            health_listen=self["health-listen"] or "",
             drain_timeout=self["drain-timeout"],
             proxy_grace=self["proxy-grace"],
             pod_uid=os.environ.get("POD_UID", ""),

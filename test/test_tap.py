@@ -77,6 +77,7 @@ def test_a_proxy_is_told_its_service_and_its_listener(kubeconfig: str) -> None:
         (["--local", "--listen", "tcp:1"], "--listen is for --role proxy"),
         (["--local", "--api-listen", "nonsense"], "--api-listen: 'nonsense' is no endpoint description"),
         (["--local", "--metrics-listen", "tcp:x"], "--metrics-listen: 'tcp:x' is no endpoint description"),
+        (["--local", "--health-listen", "tcp:x"], "--health-listen: 'tcp:x' is no endpoint description"),
         (["--local", "--proxy-grace", "3"], "--proxy-grace: 3 is not between 10 seconds and a week"),
         (["--local", "--proxy-grace", "x"], "--proxy-grace: 'x' is no number of seconds"),
         (["--local", "--drain-timeout", "-1"], "--drain-timeout: -1 is not between 0 seconds and a week"),

@@ -18,16 +18,14 @@ MAX_CONNECTIONS = 64
 IDLE_SECONDS = 15.0
 
 
-def web_factory(*, metrics: Metrics, health: Health, clock: IReactorTime) -> "BoundedFactory":
-    """Return what to listen with: 200 or 503 for the probes, Prometheus text or OpenMetrics for ``/metrics``."""
+def web_factory(*, metrics: Metrics | None, health: Health, clock: IReactorTime) -> "BoundedFactory":
+    """Return what to listen with: 200 or 503 for the probes, Prometheus text or OpenMetrics for ``/metrics``.
 
-    def show_metrics(request: Request) -> bytes:
-        encode, content_type = choose_encoder(request.getHeader("accept") or "")
-        request.responseHeaders.setRawHeaders("Content-Type", [content_type])
-        return encode(metrics.registry)
-
+    ``metrics`` None: the probes alone.
+    """
     root = _Folder()  # type: ignore[no-untyped-call]  # twisted.web is not typed
-    root.putChild(b"metrics", _Page(show_metrics))
+    if metrics is not None:
+        root.putChild(b"metrics", _Page(_exposition(metrics)))
     root.putChild(b"healthz", _Page(_probe(lambda: [] if health.alive else ["reactor"])))
     root.putChild(b"readyz", _Page(_probe(health.missing)))
     return BoundedFactory(_Site(root, timeout=IDLE_SECONDS, reactor=clock))  # type: ignore[no-untyped-call]  # as above
@@ -78,6 +76,15 @@ class _Page(_Folder):
 
     def render_GET(self, request: Request) -> bytes:
         return self._show(request)
+
+
+def _exposition(metrics: Metrics) -> Callable[[Request], bytes]:
+    def show(request: Request) -> bytes:
+        encode, content_type = choose_encoder(request.getHeader("accept") or "")
+        request.responseHeaders.setRawHeaders("Content-Type", [content_type])
+        return encode(metrics.registry)
+
+    return show
 
 
 def _probe(missing: Callable[[], list[str]]) -> Callable[[Request], bytes]:

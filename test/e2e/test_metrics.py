@@ -67,9 +67,15 @@ def test_a_deleted_service_is_measured_no_more(machine: Local) -> None:
 
 def test_a_proxy_is_ready_when_it_can_serve(machine: Local, tmp_path: Path) -> None:
     kubeconfig = write_kubeconfig(tmp_path, machine.api)
-    with Isoproxy("--role=proxy", "--service=default/nobody", "--kubeconfig", kubeconfig, "--drain-timeout=0") as proxy:
+    options = ["--role=proxy", "--service=default/nobody", "--drain-timeout=0"]
+    health = "--health-listen=tcp:0:interface=127.0.0.1"
+    with Isoproxy(*options, health, "--kubeconfig", kubeconfig) as proxy:
         address = proxy.metrics_address()
         assert fetch(address, "/healthz") == (200, "ok\n")
         code, text = fetch(address, "/readyz")
         assert (code, text) == (503, "not ready: proxies: not all accept connections yet\n")
+        found = proxy.wait_for_log(r"\bhealth is at http://([\d.]+):(\d+)")
+        alone = found[1], int(found[2])
+        assert (fetch(alone, "/readyz"), fetch(alone, "/healthz")) == ((code, text), (200, "ok\n"))
+        assert fetch(alone, "/metrics")[0] == 404
         proxy.stop(signal.SIGTERM)

@@ -39,11 +39,12 @@ class Page:
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[Page]:
+async def served(*, metrics: bool = True) -> AsyncIterator[Page]:
     page = Page()
     page.health.start()
     endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
-    port = await endpoint.listen(web_factory(metrics=page.metrics, health=page.health, clock=reactor))
+    shown = page.metrics if metrics else None
+    port = await endpoint.listen(web_factory(metrics=shown, health=page.health, clock=reactor))
     page.port = cast(IPv4Address, port.getHost()).port
     try:
         yield page
@@ -75,6 +76,15 @@ async def test_probes_say_what_is_missing() -> None:
         code, _, text = await page.request("/readyz")
         assert (code, text) == (503, "not ready: proxy of default/web\n")
         assert (await page.request("/healthz"))[0] == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_health_may_be_served_where_metrics_are_not() -> None:
+    async with served(metrics=False) as page:
+        assert (await page.request("/metrics"))[0] == 404
+        assert (await page.request("/healthz"))[0] == 200
+        page.health.add("operator", lambda: False)
+        assert await page.request("/readyz") == (503, "text/plain; charset=utf-8", "not ready: operator\n")
 
 
 @pytest_twisted.ensureDeferred
