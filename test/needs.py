@@ -45,15 +45,14 @@ def hint(name: str) -> str:
 def missing(item: pytest.Item) -> list[str]:
     """Return what a test needs and this machine lacks."""
     programs = {name for mark in item.iter_markers("needs_program") for name in mark.args}
-    levels = {Level(name) for mark in item.iter_markers("needs_cluster") for name in mark.args}
-    lacks = _without(programs).union(*map(cluster_lacks, levels))
-    return sorted(lacks)
+    clusters = [cluster_lacks(Level(*mark.args), **mark.kwargs) for mark in item.iter_markers("needs_cluster")]
+    return sorted(_without(programs).union(*clusters))
 
 
 @cache
-def cluster_lacks(level: Level) -> frozenset[str]:
-    """Return what this machine lacks for a cluster of a level."""
-    if level < Level.NODE and named() is not None:
+def cluster_lacks(level: Level, *, ours: bool = False) -> frozenset[str]:
+    """Return what this machine lacks for a cluster of a level, see Keeper."""
+    if level < Level.NODE and not ours and named() is not None:
         return frozenset()
     root = set() if os.geteuid() == 0 else {"root"}
     return frozenset(root | _without(set(level.commands)) | set(missing_programs(level.programs)))

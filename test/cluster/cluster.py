@@ -89,6 +89,7 @@ class Cluster:
 
     def down(self) -> None:
         """End everything; nothing of the cluster is left."""
+        self.processes.wake()
         self.sandbox.end()
         self.processes.collect()
         remove_cgroup(self.files.cgroup)

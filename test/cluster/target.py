@@ -45,9 +45,12 @@ class Keeper:
         self._level = Level.API
 
     @contextmanager
-    def joined(self, level: Level) -> Iterator[Target]:
-        """Have this thread, and what it starts, in the network of a cluster of at least this level."""
-        if level < Level.NODE and (path := named()) is not None:
+    def joined(self, level: Level, *, ours: bool = False) -> Iterator[Target]:
+        """Have this thread, and what it starts, in the network of a cluster of at least this level.
+
+        One that is ``ours`` is none that somebody has named: its parts can be stopped and started.
+        """
+        if level < Level.NODE and not ours and (path := named()) is not None:
             yield Target(path, None, Level.CONTROL)
             return
         cluster = self._at_least(level)

@@ -12,7 +12,7 @@ import pytest
 from test.cluster.cluster import Cluster
 from test.cluster.level import Level
 from test.cluster.levels import up
-from test.cluster.parts.controlplane import api_server
+from test.cluster.parts.controlplane import api_server, etcd
 from test.cluster.programs import ASSETS, program
 from test.cluster.target import remove_orphans
 from test.e2e.process import TREE
@@ -163,6 +163,24 @@ def test_a_part_that_was_killed_is_started_again_with_all_that_it_kept() -> None
     assert "kube-apiserver           ended" in command("status").stdout
     cluster.start(api_server(cluster.files, program("kube-apiserver"), controllers=False))
     assert command("exec", "kubectl", "get", "namespace", "kept").returncode == 0
+
+
+def test_a_part_that_hangs_can_go_on_be_killed_or_go_down_with_its_cluster() -> None:
+    cluster = up(NAME, Level.API)
+
+    def hang() -> None:
+        door = int((cluster.files.pids / "etcd").read_text())
+        cluster.processes.send("etcd", signal.SIGSTOP)
+        eventually(lambda: "\nState:\tT" in Path(f"/proc/{door}/status").read_text(), "what waits for it hangs too")
+
+    hang()
+    cluster.processes.send("etcd", signal.SIGCONT)
+    hang()
+    cluster.processes.end("etcd", signal.SIGKILL)
+    cluster.start(etcd(cluster.files, program("etcd")))
+    hang()
+    cluster.down()
+    assert leftovers() == []
 
 
 def test_a_part_that_does_not_start_is_an_error_with_its_last_words(tmp_path: Path) -> None:
