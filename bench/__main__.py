@@ -7,7 +7,7 @@ import resource
 import time
 from collections.abc import Callable
 
-from bench import alone, machinery, peers, relay
+from bench import alone, kubernetes, machinery, peers, relay
 
 PARTS: dict[str, tuple[str, Callable[[bool], None]]] = {
     "alone": (
@@ -15,9 +15,13 @@ PARTS: dict[str, tuple[str, Callable[[bool], None]]] = {
         alone.measure_all,
     ),
     "machinery": ("The whole, with real pods that are replaced", machinery.measure_all),
+    "kubernetes": (
+        "The whole on a real API server, beside bare loops of the same client that write the same",
+        kubernetes.measure_all,
+    ),
     "relay": ("The byte relay by itself", relay.measure_all),
 }
-BY_DEFAULT = ("alone", "machinery")
+BY_DEFAULT = ("alone", "machinery", "kubernetes")
 
 
 def main() -> None:

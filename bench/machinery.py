@@ -16,22 +16,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import figures, load, measure
+from bench.sustained import PATIENCE, sustain
 from test.e2e.apart import Apart
-from test.e2e.api import DEDIS
-from test.e2e.harness import Isoproxy, Local, dedicated_service, write_manifests
+from test.e2e.api import DEDIS, Json
+from test.e2e.harness import Local, dedicated_service, write_manifests
 from test.e2e.waiting import eventually
 
-_PROGRAM = [sys.executable, "-I", "-S", str(Path(__file__).with_name("pod.py"))]
-_SERVICE = "bench"
-_POOL = 20
+PROGRAM = [sys.executable, "-I", "-S", str(Path(__file__).with_name("pod.py"))]
+SERVICE = "bench"
+POOL = 20
 """Pods kept warm."""
-_PARALLEL = 8
+PARALLEL = 8
 """Clients that connect again and again where pods are replaced meanwhile; fewer than the pool, as a pool is meant."""
 _SPACING_SECONDS = 0.2
 """Between two connections of which each is to find the machine idle: a replacement takes about half of that."""
-_WRITES = ("create", "patch", "delete")
-_OBJECTS = ("isolationpods", "pods")
-_PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
@@ -47,15 +45,26 @@ FULL = Effort(warm=50, cold=5, seconds=10.0)
 QUICK = Effort(warm=10, cold=2, seconds=3.0)
 
 
+def manifest() -> Json:
+    """The service that is measured, without a pod yet."""
+    made = dedicated_service(SERVICE, [], replicas=0, maxPods=3 * POOL)
+    made["spec"]["command"] = PROGRAM
+    return made
+
+
 @contextlib.contextmanager
 def everything() -> Iterator[Apart]:
     """API server, operator and one proxy, and no pod yet."""
-    manifest = dedicated_service(_SERVICE, [], replicas=0, maxPods=3 * _POOL)
-    manifest["spec"]["command"] = _PROGRAM
     with tempfile.TemporaryDirectory() as folder:
-        machine = Local("--role=none", write_manifests(Path(folder), manifest))
-        with Apart(machine, service=_SERVICE, proxies=1) as parts:
+        machine = Local("--role=none", write_manifests(Path(folder), manifest()))
+        with Apart(machine, service=SERVICE, proxies=1) as parts:
             yield parts
+
+
+def fill(parts: Apart) -> None:
+    """Have a pool from now on."""
+    parts.api.patch(f"{DEDIS}/{SERVICE}", {"spec": {"replicas": POOL}})
+    parts.api.wait_for_base(SERVICE, POOL, within=PATIENCE)
 
 
 def warm(parts: Apart, effort: Effort) -> None:
@@ -80,7 +89,7 @@ def waiting_programs(count: int) -> Iterator[list[int]]:
         ports = []
         for _ in range(count):
             process = stack.enter_context(
-                subprocess.Popen(_PROGRAM, stdout=subprocess.PIPE, env={"POD_IP": "127.0.0.1", "PORT": "0"})
+                subprocess.Popen(PROGRAM, stdout=subprocess.PIPE, env={"POD_IP": "127.0.0.1", "PORT": "0"})
             )
             stack.callback(process.kill)
             assert process.stdout is not None
@@ -99,7 +108,7 @@ def cold(parts: Apart, effort: Effort) -> None:
     taken = []
     for _ in range(effort.cold):
         taken += load.run(load.connect_latencies, port, count=1)
-        eventually(lambda: not parts.api.records(_SERVICE), "no pod left", within=_PATIENCE)
+        eventually(lambda: not parts.api.records(SERVICE), "no pod left", within=PATIENCE)
     print(f"no pod yet: ms from connect to the first answer ({effort.cold} times, one after the other)")
     print_spread("isoproxy", taken)
     print_spread("of that, the program's own start", started)
@@ -112,39 +121,22 @@ def print_spread(name: str, taken: Sequence[float]) -> None:
     print(f"  {name:<33} median {middle:.0f}  range {low:.0f}..{high:.0f}")
 
 
-def sustained(parts: Apart, effort: Effort) -> None:
-    """Connections a second while every used pod is replaced, and what each costs each part."""
-    _, port = parts.addresses[0]
-    processes = {"proxy": parts.proxies[0], "operator": parts.operator, "API server and pod runtime": parts.machine}
-    cpu = {name: measure.cpu_ns(process.pid, descendants=False) for name, process in processes.items()}
-    writers = (parts.proxies[0], parts.operator)
-    objects, others = writes(writers, objects=True), writes(writers, objects=False)
-    began = time.monotonic()
-    taken = load.run(load.connect_for, port, seconds=effort.seconds, parallel=_PARALLEL)
-    parts.api.wait_for_base(_SERVICE, _POOL, within=_PATIENCE)
-    seconds = time.monotonic() - began
-    count = len(taken)
-    print(f"pods replaced: {_PARALLEL} clients for {effort.seconds:.0f} s, a pool of {_POOL}, {count} connections")
-    print(f"  {count / effort.seconds:.0f} connections/s")
-    print_spread("ms to the first answer", taken)
-    print(f"  {(writes(writers, objects=True) - objects) / count:.2f} writes of IsolationPods and Pods for each")
-    print(f"  {(writes(writers, objects=False) - others) / seconds:.1f} other writes a second (Leases, status)")
-    for name, process in processes.items():
-        used = measure.cpu_ns(process.pid, descendants=False) - cpu[name]
-        print(f"  {used / 1e6 / count:.1f} ms of CPU for each in: {name}")
+def replaced(parts: Apart, effort: Effort) -> None:
+    """Print connections a second while every used pod is replaced, and what each costs each part."""
+    processes = {
+        "proxy": parts.proxies[0].pid,
+        "operator": parts.operator.pid,
+        "API server and pod runtime": parts.machine.pid,
+    }
+    found = sustain(parts, POOL, processes, seconds=effort.seconds, parallel=PARALLEL)
+    print(f"pods replaced: {PARALLEL} clients for {effort.seconds:.0f} s, a pool of {POOL}, {found.count} connections")
+    print(f"  {found.rate:.0f} connections/s")
+    print_spread("ms to the first answer", found.latencies)
+    print(f"  {found.object_writes:.2f} writes of IsolationPods and Pods for each")
+    print(f"  {found.other_writes:.1f} other writes a second (Leases, status)")
+    for name in processes:
+        print(f"  {found.cpu_ms(name):.1f} ms of CPU for each in: {name}")
     print()
-
-
-def writes(processes: Sequence[Isoproxy], *, objects: bool) -> float:
-    """How many writes these have asked for, refused ones too: of IsolationPods and Pods, or of all else."""
-    return sum(
-        sample.value
-        for process in processes
-        for sample in process.metrics()
-        if sample.name == "isoproxy_api_requests_total"
-        and sample.labels["verb"] in _WRITES
-        and (sample.labels["resource"] in _OBJECTS) == objects
-    )
 
 
 def measure_all(quick: bool) -> None:
@@ -152,8 +144,7 @@ def measure_all(quick: bool) -> None:
     effort = QUICK if quick else FULL
     with everything() as parts:
         cold(parts, effort)
-        parts.api.patch(f"{DEDIS}/{_SERVICE}", {"spec": {"replicas": _POOL}})
-        parts.api.wait_for_base(_SERVICE, _POOL, within=_PATIENCE)
+        fill(parts)
         warm(parts, effort)
-        parts.api.wait_for_base(_SERVICE, _POOL, within=_PATIENCE)
-        sustained(parts, effort)
+        parts.api.wait_for_base(SERVICE, POOL, within=PATIENCE)
+        replaced(parts, effort)
