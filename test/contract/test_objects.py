@@ -5,7 +5,7 @@ import pytest_twisted
 
 from isoproxy.kube.api import PatchKind
 from isoproxy.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound
-from isoproxy.kube.resources import CONFIG_MAPS, EVENTS, LEASES, Resource
+from isoproxy.kube.resources import CONFIG_MAPS, EVENTS, Resource
 from test.contract.cluster import Json, Space
 from test.contract.events import event
 
@@ -230,8 +230,13 @@ async def test_both_views_of_an_event_show_it(space: Space) -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_lease_keeps_its_microseconds(space: Space) -> None:
-    spec = {"holderIdentity": "me", "leaseDurationSeconds": 15, "renewTime": "2024-01-01T00:00:00.000001Z"}
-    await space.create(LEASES, {"metadata": {"name": "l"}, "spec": spec}, strict=True)
-    patch = {"spec": {"renewTime": "2024-01-01T00:00:05.123456Z"}, "metadata": {"annotations": {"soh.re/queued": "3"}}}
-    assert (await space.patch(LEASES, "l", patch))["spec"]["renewTime"] == "2024-01-01T00:00:05.123456Z"
+async def test_a_config_map_has_keys_that_can_be_files_and_may_be_fixed_for_good(space: Space) -> None:
+    with pytest.raises(Invalid) as caught:
+        await space.create(CONFIG_MAPS, {"metadata": {"name": "m"}, "data": {"a b": "c"}})
+    assert caught.value.details["causes"][0]["field"] == "data[a b]"
+    await space.create(CONFIG_MAPS, {"metadata": {"name": "m"}, "data": {"a": "b"}, "immutable": True})
+    for patch, field in (({"data": {"a": "c"}}, "data"), ({"immutable": False}, "immutable")):
+        with pytest.raises(Invalid) as caught:
+            await space.patch(CONFIG_MAPS, "m", patch)
+        assert caught.value.details["causes"][0]["field"] == field
+    assert await space.patch(CONFIG_MAPS, "m", {"metadata": {"labels": {"a": "b"}}})

@@ -1,5 +1,7 @@
 """Pods: bound once, ended with grace, and changed in their status only."""
 
+from typing import Any
+
 import pytest
 import pytest_twisted
 
@@ -15,6 +17,11 @@ def pod(name: str = "p") -> Json:
         "terminationGracePeriodSeconds": 9,
     }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+
+
+def with_container(**container: Any) -> Json:
+    main = {"name": "main", "image": "registry.invalid/none:1"} | container
+    return {"containers": [main]}
 
 
 def binding(node: str) -> Json:
@@ -70,3 +77,54 @@ async def test_the_spec_of_a_pod_does_not_change(space: Space) -> None:
     await space.create(PODS, pod())
     with pytest.raises(Invalid, match="pod updates may not change fields"):
         await space.patch(PODS, "p", {"spec": {"restartPolicy": "Never"}})
+
+
+@pytest_twisted.ensureDeferred
+async def test_nor_does_its_grace(space: Space) -> None:
+    await space.create(PODS, pod())
+    with pytest.raises(Invalid, match="pod updates may not change fields"):
+        await space.patch(PODS, "p", {"spec": {"terminationGracePeriodSeconds": 1}})
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_a_pod_is_limited_to_it_asks_for(space: Space) -> None:
+    resources = {"limits": {"cpu": "500m", "memory": "64Mi"}, "requests": {"cpu": "100m"}}
+    body = pod()
+    body["spec"] |= with_container(resources=resources)
+    made = await space.create(PODS, body, strict=True)
+    asked = {"cpu": "100m", "memory": "64Mi"}
+    assert made["spec"]["containers"][0]["resources"] == resources | {"requests": asked}
+    assert made["status"]["qosClass"] == "Burstable"
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"containers": []}, "spec.containers"),
+        (with_container(name="A_b"), "spec.containers[0].name"),
+        (with_container(name=None), "spec.containers[0].name"),
+        (with_container(image=None), "spec.containers[0].image"),
+        ({"containers": [{"name": "a", "image": "i"}, {"name": "a", "image": "i"}]}, "spec.containers[1].name"),
+        (with_container(ports=[{"containerPort": 70000}]), "spec.containers[0].ports[0].containerPort"),
+        (with_container(env=[{"value": "b"}]), "spec.containers[0].env[0].name"),
+        (with_container(volumeMounts=[{"name": "v", "mountPath": "/v"}]), "spec.containers[0].volumeMounts[0].name"),
+        (with_container(readinessProbe={}), "spec.containers[0].readinessProbe"),
+        ({"volumes": [{"name": "v", "emptyDir": {}}, {"name": "v", "emptyDir": {}}]}, "spec.volumes[1].name"),
+        ({"restartPolicy": "Perhaps"}, "spec.restartPolicy"),
+        ({"nodeName": "No Node"}, "spec.nodeName"),
+    ],
+)
+async def test_a_pod_that_cannot_be_is_refused_with_the_path(space: Space, spec: Json, field: str) -> None:
+    body = pod()
+    body["spec"] |= spec
+    with pytest.raises(Invalid) as caught:
+        await space.create(PODS, body)
+    assert field in {cause["field"] for cause in caught.value.details["causes"]}
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_address_in_a_status_is_one(space: Space) -> None:
+    await space.create(PODS, pod())
+    with pytest.raises(Invalid):
+        await space.patch(PODS, "p", {"status": {"podIP": "somewhere"}}, subresource="status")
