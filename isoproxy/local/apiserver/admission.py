@@ -37,11 +37,11 @@ def decode(
     """
     unknown: list[str] = []
     obj: Json = prune(kind.schema, _envelope(kind, body, patched), "", unknown, nulls=applied)
-    _check_types(kind, obj)
+    _check_types(kind, obj, patched)
     if unknown and options.validation != "Ignore":
         found = [f'unknown field "{path}"' for path in sorted(unknown, key=_metadata_first)]
         if options.validation == "Strict" and patched:
-            raise invalid("", "", "", [FieldError("Invalid value", "patch", _strict(found), encode(obj).decode())])
+            raise _no_patch(obj, _strict(found))
         if options.validation == "Strict":
             raise cannot_be_handled(kind, _strict(found))
         warnings += found
@@ -50,6 +50,10 @@ def decode(
 
 def _metadata_first(path: str) -> tuple[bool, str]:
     return not path.startswith("metadata."), path
+
+
+def _no_patch(obj: Json, why: str) -> StatusError:
+    return invalid("", "", "", [FieldError("Invalid value", "patch", why, encode(obj).decode())])
 
 
 def _strict(found: list[str]) -> str:
@@ -81,7 +85,7 @@ def _of_another(kind: Kind, body: Json, field: str, expected: str) -> StatusErro
     return invalid(kind.group, body.get("kind") or kind.kind, dig(body, ("metadata", "name")) or "", [error])
 
 
-def _check_types(kind: Kind, obj: Json) -> None:
+def _check_types(kind: Kind, obj: Json, patched: bool) -> None:
     """Refuse what does not fit the types: of built-in kinds all of it, of custom ones the metadata only."""
     errors: list[FieldError] = []
     if kind.custom:
@@ -89,6 +93,8 @@ def _check_types(kind: Kind, obj: Json) -> None:
     else:
         validate(kind.schema, obj, "", errors)
     wrong = next((error for error in errors if error.type_error), None)
+    if wrong is not None and patched:
+        raise _no_patch(obj, wrong.detail)
     if wrong is not None:
         raise cannot_be_handled(kind, f"json: cannot unmarshal: {wrong.detail}")
     if errors:

@@ -52,6 +52,7 @@ _CAUSES = {
     "Unsupported value": "FieldValueNotSupported",
     "Duplicate value": "FieldValueDuplicate",
     "Forbidden": "FieldValueForbidden",
+    "Not found": "FieldValueNotFound",
     "Too long": "FieldValueTooLong",
     "Too many": "FieldValueTooMany",
 }

@@ -67,12 +67,7 @@ def validate(metadata: Json, *, label_names: bool = False) -> list[FieldError]:
         errors.append(
             FieldError("Invalid value", "metadata.name", LABEL_WORDS if label_names else SUBDOMAIN_WORDS, name)
         )
-    for key, value in (metadata.get("labels") or {}).items():
-        errors += _qualified(key, "metadata.labels")
-        if len(value) > 63:
-            errors.append(FieldError("Invalid value", "metadata.labels", "must be no more than 63 bytes", value))
-        elif not _LABEL_VALUE.match(value):
-            errors.append(FieldError("Invalid value", "metadata.labels", LABEL_VALUE_WORDS, value))
+    errors += validate_labels(metadata.get("labels") or {}, "metadata.labels")
     annotations = metadata.get("annotations") or {}
     for key in annotations:
         errors += _qualified(key.lower(), "metadata.annotations")
@@ -87,6 +82,18 @@ def validate(metadata: Json, *, label_names: bool = False) -> list[FieldError]:
         errors.append(FieldError("Invalid value", "metadata.ownerReferences", detail, owners))
     for finalizer in metadata.get("finalizers") or ():
         errors += _qualified(finalizer, "metadata.finalizers")
+    return errors
+
+
+def validate_labels(labels: Json, path: str) -> list[FieldError]:
+    """What is wrong with labels, or with what a selector wants them to be."""
+    errors: list[FieldError] = []
+    for key, value in labels.items():
+        errors += _qualified(key, path)
+        if len(value) > 63:
+            errors.append(FieldError("Invalid value", path, "must be no more than 63 bytes", value))
+        elif not _LABEL_VALUE.match(value):
+            errors.append(FieldError("Invalid value", path, LABEL_VALUE_WORDS, value))
     return errors
 
 

@@ -162,8 +162,8 @@ def act(server: Server, action: str, number: int, step: int) -> None:
 
 
 def follow(state: dict[str, Json], watch: Watch) -> dict[str, Json]:
-    while events := watch.take(3):
-        for type_, stored in events:
+    while not watch.caught_up:
+        for type_, stored in watch.take(3):  # none, if none of three changes was one to see
             obj = copied(stored.object)
             if type_ == "DELETED":
                 del state[obj["metadata"]["name"]]

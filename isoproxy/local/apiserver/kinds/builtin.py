@@ -5,10 +5,12 @@ from typing import Any
 from isoproxy.local.apiserver.kinds import columns, events, podcolumns
 from isoproxy.local.apiserver.kinds.crds import CrdBehaviour
 from isoproxy.local.apiserver.kinds.kind import Kind
+from isoproxy.local.apiserver.kinds.networkpolicies import NetworkPolicyBehaviour
 from isoproxy.local.apiserver.kinds.pods import PodBehaviour
 from isoproxy.local.apiserver.kinds.simple import (
+    DataBehaviour,
+    LeaseBehaviour,
     NamespaceBehaviour,
-    NetworkPolicyBehaviour,
     SecretBehaviour,
     ServiceBehaviour,
 )
@@ -24,7 +26,14 @@ def kinds() -> list[Kind]:
 
 def _core() -> list[Kind]:
     return [
-        _kind("configmaps", "ConfigMap", "V1ConfigMap", short_names=("cm",), columns=columns.CONFIG_MAPS),
+        _kind(
+            "configmaps",
+            "ConfigMap",
+            "V1ConfigMap",
+            short_names=("cm",),
+            columns=columns.CONFIG_MAPS,
+            behaviour=DataBehaviour("data", "binaryData"),
+        ),
         _kind(
             "endpoints",
             "Endpoints",
@@ -117,6 +126,7 @@ def _groups() -> list[Kind]:
             "V1Lease",
             group="coordination.k8s.io",
             columns=columns.LEASES,
+            behaviour=LeaseBehaviour(),
             unconditional_update=False,
         ),
         _kind(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from isoproxy.local.apiserver.errors import FieldError, bad_request, conflict
+from isoproxy.local.apiserver.kinds import podchecks
 from isoproxy.local.apiserver.kinds.kind import Behaviour
 
 Json = dict[str, Any]
@@ -12,7 +13,7 @@ _TOLERATIONS: list[Json] = [
     for state in ("not-ready", "unreachable")
 ]
 # Of a running pod's spec, only these change.
-_MUTABLE = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates")
+_MUTABLE = ("activeDeadlineSeconds", "tolerations", "schedulingGates")
 _FROZEN_WORDS = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
     "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
@@ -36,25 +37,13 @@ class PodBehaviour(Behaviour):
 
     def validate(self, obj: Json, old: Json | None) -> list[FieldError]:
         spec = obj["spec"]
-        if old is not None:
-            if spec is old["spec"] or _frozen(spec) == _frozen(old["spec"]):
-                return []
-            return [FieldError("Forbidden", "spec", _FROZEN_WORDS)]
-        errors: list[FieldError] = []
-        if not spec.get("containers"):
-            errors.append(FieldError("Required value", "spec.containers"))
-        for group in ("initContainers", "containers"):
-            for index, container in enumerate(spec.get(group) or ()):
-                errors += _container(container, f"spec.{group}[{index}]")
-        policy = spec.get("restartPolicy")
-        if policy not in ("Always", "OnFailure", "Never", None):
-            detail = 'supported values: "Always", "OnFailure", "Never"'
-            errors.append(FieldError("Unsupported value", "spec.restartPolicy", detail, policy))
-        grace = spec.get("terminationGracePeriodSeconds", 0)
-        if grace < 0:
-            detail = "must be greater than or equal to 0"
-            errors.append(FieldError("Invalid value", "spec.terminationGracePeriodSeconds", detail, grace))
-        return errors
+        if old is None:
+            return podchecks.check_spec(spec)
+        if obj["status"] is not old["status"] and (errors := podchecks.check_status(obj["status"])):
+            return errors
+        if spec is old["spec"] or _frozen(spec) == _frozen(old["spec"]):
+            return []
+        return [FieldError("Forbidden", "spec", _FROZEN_WORDS)]
 
     def grace(self, obj: Json, asked: int | None) -> int:
         spec = obj["spec"]
@@ -81,23 +70,29 @@ def bound(pod: Json, node: Any, now: str) -> Json:
     }
 
 
-def _container(container: Json, path: str) -> list[FieldError]:
-    errors = []
-    if not container.get("name"):
-        errors.append(FieldError("Required value", f"{path}.name"))
-    if not container.get("image"):
-        errors.append(FieldError("Required value", f"{path}.image"))
-    return errors
-
-
 def _spec(spec: Json) -> Json:
     """The spec with the defaults that depend on something; the spec itself if it has them all."""
     filled = spec
     for group in ("initContainers", "containers"):
         found = filled.get(group) or ()
-        if any("imagePullPolicy" not in container for container in found):
-            filled = filled | {group: [_pull_policy(container) | container for container in found]}
+        if any("imagePullPolicy" not in container or _asks_less(container) for container in found):
+            filled = filled | {group: [_asking(_pull_policy(container) | container) for container in found]}
     return filled
+
+
+def _asks_less(container: Json) -> bool:
+    """Whether it is limited in what it does not ask for."""
+    resources = container.get("resources") or {}
+    return bool((resources.get("limits") or {}).keys() - (resources.get("requests") or {}).keys())
+
+
+def _asking(container: Json) -> Json:
+    """The container asking for all that it is limited to, where it does not say otherwise."""
+    if not _asks_less(container):
+        return container
+    resources = container["resources"]
+    asked = resources["limits"] | (resources.get("requests") or {})
+    return container | {"resources": resources | {"requests": asked}}
 
 
 def _pull_policy(container: Json) -> Json:

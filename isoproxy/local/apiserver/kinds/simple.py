@@ -1,5 +1,6 @@
 """Namespaces, Services and what else needs little beyond its schema. Pure."""
 
+import re
 from base64 import b64encode
 from typing import Any
 
@@ -9,6 +10,11 @@ from isoproxy.local.apiserver.kinds.kind import Behaviour
 Json = dict[str, Any]
 
 NAMESPACE_FINALIZER = "kubernetes"
+_DATA_KEY = re.compile(r"(?!\.\.?\Z)(?!\.\.)[-._a-zA-Z0-9]{1,253}\Z")
+_DATA_KEY_WORDS = (
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or "
+    "'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+)
 
 
 class NamespaceBehaviour(Behaviour):
@@ -65,8 +71,52 @@ class ServiceBehaviour(StatusBehaviour):
         return [FieldError("Unsupported value", "spec.type", detail, kind)]
 
 
-class SecretBehaviour(Behaviour):
+class DataBehaviour(Behaviour):
+    """What ConfigMaps and Secrets have in common: keys that can be names of files, and data that may be immutable."""
+
+    def __init__(self, *fields: str) -> None:
+        self._fields = fields
+
+    def validate(self, obj: Json, old: Json | None) -> list[FieldError]:
+        errors = [
+            FieldError("Invalid value", f"{field}[{key}]", _DATA_KEY_WORDS, key)
+            for field in self._fields
+            for key in obj.get(field) or ()
+            if not _DATA_KEY.match(key)
+        ]
+        if old is None or not old.get("immutable"):
+            return errors
+        detail = "field is immutable when `immutable` is set"
+        fixed = [field for field in self._fields if (obj.get(field) or {}) != (old.get(field) or {})]
+        if not obj.get("immutable"):
+            fixed.append("immutable")
+        return errors + [FieldError("Forbidden", field, detail) for field in fixed]
+
+
+class LeaseBehaviour(Behaviour):
+    def validate(self, obj: Json, old: Json | None) -> list[FieldError]:
+        del old
+        spec = obj.get("spec") or {}
+        errors = []
+        if (seconds := spec.get("leaseDurationSeconds")) is not None and seconds <= 0:
+            errors.append(FieldError("Invalid value", "spec.leaseDurationSeconds", "must be greater than 0", seconds))
+        if (count := spec.get("leaseTransitions", 0)) < 0:
+            detail = "must be greater than or equal to 0"
+            errors.append(FieldError("Invalid value", "spec.leaseTransitions", detail, count))
+        return errors
+
+
+class SecretBehaviour(DataBehaviour):
     """`stringData` is written into `data`, in base64."""
+
+    def __init__(self) -> None:
+        super().__init__("data")
+
+    def validate(self, obj: Json, old: Json | None) -> list[FieldError]:
+        errors = super().validate(obj, old)
+        if old is not None and obj.get("type") != old.get("type"):
+            errors.append(FieldError("Invalid value", "type", "field is immutable", obj.get("type")))
+        return errors
 
     def prepare_create(self, obj: Json) -> Json:
         return self._folded(obj)
@@ -82,15 +132,3 @@ class SecretBehaviour(Behaviour):
         plain = made.pop("stringData") or {}
         encoded = {key: b64encode(value.encode()).decode() for key, value in plain.items()}
         return made | {"data": (made.get("data") or {}) | encoded}
-
-
-class NetworkPolicyBehaviour(Behaviour):
-    def prepare_create(self, obj: Json) -> Json:
-        spec = obj.get("spec") or {}
-        if spec.get("policyTypes"):
-            return obj
-        return obj | {"spec": spec | {"policyTypes": ["Ingress", "Egress"] if "egress" in spec else ["Ingress"]}}
-
-    def prepare_update(self, obj: Json, old: Json) -> Json:
-        del old
-        return self.prepare_create(obj)

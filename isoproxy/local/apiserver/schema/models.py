@@ -7,9 +7,11 @@ lists and maps merge, is in the tables below.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import kubernetes.client.models as library
 
+from isoproxy.local.apiserver.errors import FieldError
 from isoproxy.local.apiserver.schema.checks import compile_checks
 from isoproxy.local.apiserver.schema.modeldefaults import DEFAULTS
 from isoproxy.local.apiserver.schema.node import ANY, INT_OR_STRING, QUANTITY, Node
@@ -52,6 +54,9 @@ _QUANTITIES = frozenset(
 )
 _INT_OR_STRING = frozenset({"port", "targetPort"})
 _SCHEMAS = frozenset({"items", "additionalItems", "additionalProperties"})
+# Times that a real server reads with six digits of a second and no other way.
+_MICRO_TIMES = frozenset({"acquireTime", "renewTime", "eventTime", "lastObservedTime"})
+_MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)\Z")
 _FORMATS = {"datetime": "date-time", "bytes": "byte"}
 _SCALARS = {
     "str": "string",
@@ -155,11 +160,20 @@ def _typed(text: str, field: str, strict: bool) -> Node:
     if is_quantity(field, text):
         return Node(type=QUANTITY, typed=True, checks=compile_checks({"format": "quantity"}, "", [])).finish()
     if text in _SCALARS:
-        stated = {"format": _FORMATS.get(text, "")}
-        return Node(type=_SCALARS[text], typed=True, checks=compile_checks(stated, "", [])).finish()
+        checks = compile_checks({"format": _FORMATS.get(text, "")}, "", [])
+        if text == "datetime" and field in _MICRO_TIMES:
+            checks = (*checks, _micro_time)
+        return Node(type=_SCALARS[text], typed=True, checks=checks).finish()
     if text == "object":
         return _free(field)
     return _model(text, strict)
+
+
+def _micro_time(value: Any, path: str) -> FieldError | None:
+    if type(value) is not str or _MICRO_TIME.match(value):
+        return None
+    detail = f'{path}: parsing time "{value}": it has not six digits after the second'
+    return FieldError("Invalid value", path, detail, value, blocking=True, wrong_type=True, type_error=True)
 
 
 def _free(field: str) -> Node:

@@ -70,7 +70,7 @@ def _validate_list(node: Node, value: list[Any], path: str, errors: list[FieldEr
             if len(errors) >= MAX_ERRORS:
                 return
             validate(items, item, f"{path}[{index}]", errors)
-    if len(value) < 2:
+    if len(value) < 2 or node.typed:  # of built-in kinds only some lists have to have unique items
         return
     if node.list_type == "set":
         _refuse_duplicates(value, value, path, errors)

@@ -1,4 +1,6 @@
-from test.local.apiserver.objects import Server
+import pytest
+
+from test.local.apiserver.objects import Server, config_map, refused
 
 
 def test_string_data_of_a_secret_is_stored_in_base64() -> None:
@@ -11,15 +13,19 @@ def test_string_data_of_a_secret_is_stored_in_base64() -> None:
     assert "stringData" not in made
 
 
-def test_a_network_policy_says_which_directions_it_is_about() -> None:
+def test_the_type_of_a_secret_and_what_is_immutable_do_not_change() -> None:
     server = Server()
-    kind = server.kind("networkpolicies", "networking.k8s.io")
-    assert server.create(kind, {"metadata": {"name": "a"}, "spec": {}})["spec"] == {
-        "podSelector": {},
-        "policyTypes": ["Ingress"],
-    }
-    both = server.create(kind, {"metadata": {"name": "b"}, "spec": {"egress": []}})
-    assert both["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    secrets = server.kind("secrets")
+    server.create(secrets, {"metadata": {"name": "s"}, "data": {"a": "eA=="}, "immutable": True})
+    assert "type: Invalid value" in refused(server.patch, secrets, "s", {"type": "other"}).message
+    assert "data: Forbidden" in refused(server.patch, secrets, "s", {"stringData": {"a": "y"}}).message
+    assert server.patch(secrets, "s", {"stringData": {"a": "x"}})["data"] == {"a": "eA=="}
+
+
+@pytest.mark.parametrize("key", ["a b", "", ".", "..", "..a", "x" * 254])
+def test_a_key_that_can_be_no_file_is_refused(key: str) -> None:
+    server = Server()
+    assert "config key" in refused(server.create, server.config_maps, config_map() | {"data": {key: "x"}}).message
 
 
 def test_a_service_is_completed() -> None:
