@@ -1,0 +1,1 @@
+"""The chart: what helm makes of it, and that a real API server takes it."""
