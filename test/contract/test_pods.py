@@ -126,5 +126,8 @@ async def test_a_pod_that_cannot_be_is_refused_with_the_path(space: Space, spec:
 @pytest_twisted.ensureDeferred
 async def test_an_address_in_a_status_is_one(space: Space) -> None:
     await space.create(PODS, pod())
-    with pytest.raises(Invalid):
-        await space.patch(PODS, "p", {"status": {"podIP": "somewhere"}}, subresource="status")
+    for address in ("127.1.2.3", "127.1.2.4"):
+        made = await space.patch(PODS, "p", {"status": {"podIP": address}}, subresource="status")
+        assert made["status"]["podIPs"] == [{"ip": address}]
+        with pytest.raises(Invalid):
+            await space.patch(PODS, "p", {"status": {"podIP": "somewhere"}}, subresource="status")
