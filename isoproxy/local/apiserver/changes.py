@@ -40,7 +40,7 @@ def apply_configuration(
 ) -> Written:
     """Server-side apply: creates the object if there is none."""
     stated = _stated_metadata(kind, config, key.name, options)
-    typed.check(kind, key, config)
+    typed.check(kind, key.name, config)
     applier = writer.manager(kind, options, "Apply", subresource)
     ignored = _not_applied(kind, subresource)
     config = config | {"metadata": stated | {"name": key.name}}

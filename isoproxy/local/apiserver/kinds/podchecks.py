@@ -37,12 +37,11 @@ def check_spec(spec: Json) -> Errors:
 
 def check_status(status: Json) -> Errors:
     """What is wrong with the addresses of a pod."""
-    stated = [item.get("ip", "") for item in status.get("podIPs") or ()] or [status.get("podIP") or ""]
     detail = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
     return [
-        FieldError("Invalid value", f"status.podIPs[{index}]", detail, address)
-        for index, address in enumerate(stated)
-        if address and not is_ip(address)
+        FieldError("Invalid value", f"status.podIPs[{index}]", detail, item.get("ip"))
+        for index, item in enumerate(status.get("podIPs") or ())
+        if not is_ip(item.get("ip") or "")
     ]
 
 

@@ -23,12 +23,14 @@ _FROZEN_WORDS = (
 
 class PodBehaviour(Behaviour):
     def prepare_create(self, obj: Json) -> Json:
-        spec = {"tolerations": _TOLERATIONS} | _spec(obj.get("spec") or {})
+        spec: Json = {"tolerations": _TOLERATIONS} | _spec(obj.get("spec") or {})
+        if spec.get("terminationGracePeriodSeconds", 0) < 0:
+            spec["terminationGracePeriodSeconds"] = 1
         return obj | {"spec": spec, "status": {"phase": "Pending", "qosClass": _qos(spec)}}
 
     def prepare_update(self, obj: Json, old: Json) -> Json:
         spec = _spec(obj.get("spec") or {})
-        status = obj.get("status") or {}
+        status = _addressed(obj.get("status") or {})
         if status.get("qosClass") != old["status"].get("qosClass"):
             status = status | {"qosClass": old["status"].get("qosClass", "BestEffort")}
         return (
@@ -49,7 +51,7 @@ class PodBehaviour(Behaviour):
         spec = obj["spec"]
         if not spec.get("nodeName") or obj["status"].get("phase") in ("Succeeded", "Failed"):
             return 0
-        wanted = asked if asked is not None else spec.get("terminationGracePeriodSeconds", 30)
+        wanted = asked if asked is not None else spec["terminationGracePeriodSeconds"]
         return 1 if wanted < 0 else int(wanted)
 
 
@@ -78,6 +80,14 @@ def _spec(spec: Json) -> Json:
         if any("imagePullPolicy" not in container or _asks_less(container) for container in found):
             filled = filled | {group: [_asking(_pull_policy(container) | container) for container in found]}
     return filled
+
+
+def _addressed(status: Json) -> Json:
+    """The status with one address in both of the fields that tell it; `podIP` counts where they differ."""
+    address, addresses = status.get("podIP"), status.get("podIPs")
+    if address and (not addresses or addresses[0].get("ip") != address):
+        return status | {"podIPs": [{"ip": address}]}
+    return status | {"podIP": addresses[0].get("ip")} if addresses and not address else status
 
 
 def _asks_less(container: Json) -> bool:

@@ -9,7 +9,7 @@ from isoproxy.local.apiserver.errors import StatusError
 from isoproxy.local.apiserver.kinds.kind import Kind
 from isoproxy.local.apiserver.schema.node import ANY, INT_OR_STRING, QUANTITY, Node
 from isoproxy.local.apiserver.schema.validate import identity
-from isoproxy.local.apiserver.store import Key, encode
+from isoproxy.local.apiserver.store import encode
 
 Json = dict[str, Any]
 
@@ -21,11 +21,12 @@ _SCALARS: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
-def check(kind: Kind, key: Key, config: Json) -> None:
-    """Refuse with 500 what no object of this kind could say."""
+def check(kind: Kind, name: str, config: Json) -> None:
+    """Refuse with 500 what no object of this kind could say; its metadata is an object."""
     wrong = _wrong(kind.schema, config, "")
     if wrong is not None:
-        what = f"({key.namespace}/{key.name}; {kind.group}/{kind.version}, Kind={kind.kind})"
+        namespace = config.get("metadata", {}).get("namespace", "")
+        what = f"({namespace}/{name}; {kind.group}/{kind.version}, Kind={kind.kind})"
         raise StatusError(500, "", f"failed to create typed patch object {what}: {wrong}")
 
 

@@ -5,10 +5,7 @@ from typing import Any
 import pytest
 
 from isoproxy.local.apiserver.patches.typed import check
-from isoproxy.local.apiserver.store import Key
 from test.local.apiserver.objects import Server, config_map, refused, widget
-
-KEY = Key("default", "one")
 
 
 @pytest.mark.parametrize(
@@ -27,19 +24,19 @@ KEY = Key("default", "one")
     ],
 )
 def test_what_does_not_fit_the_schema_is_refused_with_its_path(server: Server, spec: Any, words: str) -> None:
-    refusal = refused(check, server.widgets, KEY, widget(**spec))
+    refusal = refused(check, server.widgets, "one", widget(**spec))
     assert (refusal.code, refusal.status().get("reason")) == (500, None)
     assert words in refusal.message
-    assert "(default/one; example.com/v1, Kind=Widget)" in refusal.message
+    assert "(/one; example.com/v1, Kind=Widget)" in refusal.message
 
 
 def test_the_metadata_and_the_top_are_looked_at_too(server: Server) -> None:
     wrong = widget() | {"metadata": {"name": "one", "labels": {"a": 1}}}
-    assert ".metadata.labels.a: expected string" in refused(check, server.widgets, KEY, wrong).message
-    assert ".extra: field not declared" in refused(check, server.widgets, KEY, widget() | {"extra": 1}).message
-    assert ".dta: field not declared" in refused(check, server.config_maps, KEY, config_map() | {"dta": {}}).message
+    assert ".metadata.labels.a: expected string" in refused(check, server.widgets, "one", wrong).message
+    assert ".extra: field not declared" in refused(check, server.widgets, "one", widget() | {"extra": 1}).message
+    assert ".dta: field not declared" in refused(check, server.config_maps, "one", config_map() | {"dta": {}}).message
 
 
 def test_nulls_fractions_and_what_is_free_fit(server: Server) -> None:
-    check(server.widgets, KEY, widget(size=1.5, color=None, free={"any": [{"thing": 1}]}))
-    check(server.config_maps, KEY, config_map())
+    check(server.widgets, "one", widget(size=1.5, color=None, free={"any": [{"thing": 1}]}))
+    check(server.config_maps, "one", config_map())
