@@ -46,7 +46,7 @@ class Effort:
     replacements: int
 
 
-FULL = Effort(machinery.FULL, rounds=5, seconds=5.0, replacements=20)
+FULL = Effort(machinery.FULL, rounds=3, seconds=5.0, replacements=20)
 QUICK = Effort(machinery.QUICK, rounds=1, seconds=3.0, replacements=5)
 
 
