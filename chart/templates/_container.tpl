@@ -73,7 +73,4 @@
   securityContext:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  volumeMounts:
-    - name: tmp
-      mountPath: /tmp
 {{- end }}

@@ -1,0 +1,155 @@
+"""What the chart is made of: one source for the CRDs, a schema that says what is wrong, numbers that exist."""
+
+import copy
+import re
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+
+import isoproxy
+from isoproxy.model import crds
+from isoproxy.observe.metrics import Live, Metrics
+from test.chart.helm import CHART, NAMESPACE, HelmError, Json, helm, look, of_kind, rendered, template
+
+pytestmark = pytest.mark.needs_program("go")
+
+EVERYTHING = {
+    "leaderElection.enabled": True,
+    "metrics.serviceMonitor.enabled": True,
+    "metrics.prometheusRule.enabled": True,
+    "metrics.dashboard.enabled": True,
+    "podDisruptionBudget.enabled": True,
+    "imagePullSecrets": [{"name": "login"}],
+    "watchNamespaces": ["one", "two"],
+}
+CLUSTER_WIDE = {
+    "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+}  # fmt: skip
+
+
+def test_helm_has_nothing_to_say_against_it() -> None:
+    said = helm("lint", "--strict", CHART)
+    assert not re.search(r"^\[(WARNING|ERROR)\]", said, re.MULTILINE), said
+
+
+def test_it_says_which_isoproxy_it_installs() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert (chart["name"], chart["kubeVersion"]) == ("isolation-proxy-operator", ">=1.19.0-0")
+    assert chart["appVersion"] == isoproxy.__version__
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "path"),
+    [
+        ("replicaCount", "two", "/replicaCount"),
+        ("replicaCount", -1, "/replicaCount"),
+        ("image.pullPolicy", "Sometimes", "/image/pullPolicy"),
+        ("image.digest", "latest", "/image/digest"),
+        ("image.tagg", "1", "/image"),
+        ("metrics.port", 70000, "/metrics/port"),
+        ("metrics.serviceMonitor.interval", "often", "/metrics/serviceMonitor/interval"),
+        ("healthProbe.enabled", "yes", "/healthProbe/enabled"),
+        ("watchNamespaces", ["Not_A_Name"], "/watchNamespaces/0"),
+        ("imagePullSecrets", ["login"], "/imagePullSecrets/0"),
+        ("networkPolicy.apiServerPorts", [], "/networkPolicy/apiServerPorts"),
+        ("podDisruptionBudget.maxUnavailable", "half", "/podDisruptionBudget/maxUnavailable"),
+        ("replicas", 2, "additional properties 'replicas' not allowed"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_path(name: str, value: Any, path: str) -> None:
+    with pytest.raises(HelmError, match=re.escape(path)):
+        template({name: value})
+
+
+def test_the_schema_knows_every_value_and_says_what_it_means() -> None:
+    def undescribed(schema: Json, values: Json, path: str) -> list[str]:
+        missing = []
+        for name, value in values.items():
+            known = schema["properties"].get(name, {})
+            missing += [] if "description" in known else [f"{path}{name}"]
+            if "properties" in known:
+                missing += undescribed(known, value, f"{path}{name}.")
+        return missing
+
+    schema = yaml.safe_load((CHART / "values.schema.json").read_text())
+    assert undescribed(schema, yaml.safe_load((CHART / "values.yaml").read_text()), "") == []
+
+
+def test_an_older_kubernetes_gets_what_it_knows() -> None:
+    with pytest.raises(HelmError, match=r"1\.18"):
+        template(None, "--kube-version=1.18.0")
+    old = list(yaml.safe_load_all(template({"podDisruptionBudget.enabled": True}, "--kube-version=1.19.0")))
+    assert look(old, "PodDisruptionBudget apiVersion") == "policy/v1beta1"
+    assert of_kind(old, "ValidatingAdmissionPolicy") == []
+
+
+def test_the_definitions_are_those_of_the_repository_and_stay_when_it_goes() -> None:
+    found = copy.deepcopy(of_kind(rendered(), "CustomResourceDefinition"))
+    for crd in found:
+        assert crd["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
+        assert crd["metadata"].pop("labels")
+    assert found == crds.load()
+
+
+def test_a_package_holds_all_that_the_folder_does(tmp_path: Path) -> None:
+    helm("package", CHART, "--destination", tmp_path)
+    (package,) = tmp_path.glob("*.tgz")
+    with tarfile.open(package) as archive:
+        inside = {entry.name: entry.isreg() for entry in archive}
+    for path in (CHART / "files" / "crds").glob("*.yaml"):
+        assert inside[f"isolation-proxy-operator/files/crds/{path.name}"]
+    assert rendered(EVERYTHING, chart=package) == rendered(EVERYTHING)
+
+
+def test_all_that_can_be_is_in_the_namespace_of_the_release_or_in_one_that_is_watched() -> None:
+    for found in rendered(EVERYTHING):
+        allowed = {NAMESPACE, "one", "two"} if found["kind"] == "RoleBinding" else {NAMESPACE}
+        assert found["metadata"].get("namespace") in ({None} if found["kind"] in CLUSTER_WIDE else allowed)
+
+
+def test_names_stay_within_what_kubernetes_takes() -> None:
+    for found in rendered({"fullnameOverride": "a-very-long-name-that-is-just-allowed-40", **EVERYTHING}):
+        assert len(found["metadata"]["name"]) <= 63
+
+
+def known_metrics() -> set[str]:
+    """The names of all series there can be."""
+    metrics = Metrics()
+    proxy = metrics.proxy("a", "b", lambda: Live(0, 0, 0, 0, 0))
+    proxy.claim_waited(1)
+    proxy.connect_took(1)
+    metrics.set_pods("a", "b", {"warm": 1})
+    metrics.api_request("get", "pods", 200, 0.1)
+    return series(metrics.registry)
+
+
+def series(registry: CollectorRegistry) -> set[str]:
+    return {sample.name for metric in registry.collect() for sample in metric.samples}
+
+
+@pytest.mark.parametrize("file", ["alerts.yaml", "dashboard.json"])
+def test_alerts_and_dashboard_ask_for_numbers_that_there_are(file: str) -> None:
+    asked = set(re.findall(r"isoproxy_\w+", (CHART / "files" / file).read_text()))
+    assert asked
+    assert asked <= known_metrics()
+
+
+def test_the_pod_is_what_the_restricted_standard_asks_for() -> None:
+    pod = look(rendered(), "Deployment spec.template.spec")
+    assert pod["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert pod["containers"][0]["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert "volumes" not in pod
