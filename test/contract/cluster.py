@@ -56,6 +56,16 @@ class Cluster:
 
     async def raw(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
         """Any request; `headers` with underscores for dashes."""
+        response = await self._send(method, path, body, headers)
+        warnings = response.headers.getRawHeaders("Warning") or []
+        return Reply(response.code, json.loads(await treq.content(response)), warnings)
+
+    async def streamed(self, path: str, **headers: str) -> list[Json]:
+        """All events of a watch that ends soon."""
+        response = await self._send("GET", path, None, headers)
+        return [json.loads(line) for line in (await treq.content(response)).splitlines()]
+
+    async def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
         sent = Headers({"Accept": ["application/json"], "Content-Type": ["application/json"]})
         for name, value in headers.items():
             sent.setRawHeaders(name.replace("_", "-"), [value])
@@ -63,9 +73,7 @@ class Cluster:
         if authorization is not None:
             sent.setRawHeaders("Authorization", [authorization])
         data = None if body is None else json.dumps(body).encode()
-        response = await self._http.request(method, self._url + path, headers=sent, data=data, timeout=BOUND)
-        warnings = response.headers.getRawHeaders("Warning") or []
-        return Reply(response.code, json.loads(await treq.content(response)), warnings)
+        return await self._http.request(method, self._url + path, headers=sent, data=data, timeout=BOUND)
 
     async def refused(self, method: str, path: str, body: Any = None, **headers: str) -> ApiError:
         reply = await self.raw(method, path, body, **headers)

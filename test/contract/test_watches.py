@@ -9,6 +9,7 @@ from isoproxy.kube.reflector import Change, Reflector
 from isoproxy.kube.resources import EVENTS
 from test.contract.cluster import Json, Space, reactor, until, within
 from test.contract.events import event
+from test.contract.tables import TABLE, row
 
 
 def shown(events: list[WatchEvent]) -> list[tuple[str, str]]:
@@ -47,6 +48,29 @@ async def test_what_comes_to_match_is_added_and_what_ceases_to_is_deleted(space:
         await space.patch(space.widgets, "one", {"metadata": {"labels": labels}})
     events = await space.events(space.widgets, version, 3, label_selector="proxy=p")
     assert [event.type for event in events] == ["ADDED", "MODIFIED", "DELETED"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_watch_from_nowhere_begins_with_what_there_is(space: Space) -> None:
+    for name in ("a", "b"):
+        await space.create(space.widgets, space.widget(name))
+    events = await space.cluster.streamed(f"{space.path(space.widgets)}?watch=1&timeoutSeconds=1")
+    assert [(event["type"], event["object"]["metadata"]["name"]) for event in events] == [
+        ("ADDED", "a"),
+        ("ADDED", "b"),
+    ]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_watched_table_says_its_columns_once(space: Space) -> None:
+    version = (await space.create(space.widgets, space.widget(size=1)))["metadata"]["resourceVersion"]
+    for size in (2, 3):
+        await space.patch(space.widgets, "one", {"spec": {"size": size}})
+    url = f"{space.path(space.widgets)}?watch=1&timeoutSeconds=1&resourceVersion={version}"
+    first, second = await space.cluster.streamed(url, Accept=TABLE)
+    assert row(first["object"], "one")["Size"] == 2
+    assert not second["object"].get("columnDefinitions")
+    assert second["object"]["rows"][0]["cells"][1] == 3
 
 
 @pytest_twisted.ensureDeferred
