@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
@@ -24,9 +25,11 @@ TWISTD = Path(sys.executable).with_name("twistd")
 class Isoproxy(Process):
     """One ``twistd isoproxy``."""
 
-    def __init__(self, *arguments: str | Path, **environment: str) -> None:
+    def __init__(self, *arguments: str | Path, through: Sequence[str] = (), **environment: str) -> None:
+        """``through`` is the beginning of a command line that runs the rest of it somewhere else."""
         super().__init__(
             [
+                *through,
                 TWISTD,
                 "--nodaemon",
                 "--pidfile=",

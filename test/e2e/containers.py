@@ -1,0 +1,138 @@
+"""Services and pods whose programs are containers of a real cluster's node, and isoproxy on the node's network."""
+
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlencode
+
+from test.cluster import layout
+from test.cluster.images.catalogue import TOOL
+from test.e2e.api import DEDIS, Api, Json, Refused, is_ready, names
+from test.e2e.clients import Address, connected
+from test.e2e.harness import Isoproxy
+from test.e2e.oncluster import CHILDREN
+from test.e2e.process import STOP_SECONDS
+from test.e2e.waiting import eventually
+
+ON_THE_NODE = {"nodeSelector": {"kubernetes.io/hostname": layout.NODE}}
+"""Other nodes of a cluster have no containers."""
+
+
+def container_service(name: str, arguments: Sequence[str], **spec: Any) -> Json:
+    """Return a manifest: ``arguments`` are the tool's, the port any free one."""
+    return {
+        "apiVersion": "soh.re/v1alpha1",
+        "kind": "DedicatedService",
+        "metadata": {"name": name},
+        "spec": {"image": TOOL, "args": list(arguments), "service": {"port": 0}} | ON_THE_NODE | spec,
+    }
+
+
+def plain_pod(
+    name: str, arguments: Sequence[str], *, labels: Mapping[str, str], namespace: str = "default", user: int = 65534
+) -> Json:
+    """Return the manifest of a pod that is none of isoproxy's; ``arguments`` are the tool's."""
+    spec = {
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": 0,
+        "securityContext": {"runAsUser": user},
+        "containers": [{"name": "main", "image": TOOL, "args": list(arguments)}],
+    }
+    metadata = {"name": name, "namespace": namespace, "labels": dict(labels)}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec | ON_THE_NODE}
+
+
+def wait_for_pod(api: Api, path: str) -> Json:
+    """Wait until a Pod is Ready, and return it."""
+
+    def ready() -> Json:
+        pod = api.request("GET", path)
+        return pod if is_ready(pod) else {}
+
+    return eventually(ready, f"{path} is Ready")
+
+
+def wait_until_listening(address: Address) -> Address:
+    """Wait until a program accepts connections: without a probe of its own a pod is Ready before that."""
+
+    def accepts() -> bool:
+        try:
+            with connected(address):
+                return True
+        except ConnectionRefusedError:
+            return False
+
+    eventually(accepts, f"somebody listens at {address}")
+    return address
+
+
+def network_of(pod: Json) -> str:
+    """Return the file of the network namespace of a Pod that runs on the node."""
+    mark = f"/pod{pod['metadata']['uid']}/"
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):
+            if mark in Path(f"/proc/{entry}/cgroup").read_text():
+                return f"/proc/{entry}/ns/net"
+    raise AssertionError(f"no process of {pod['metadata']['name']}")
+
+
+class Services:
+    """The DedicatedServices that a test has begun in a cluster."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self._begun: set[str] = set()
+
+    def begin(self, manifest: Json) -> None:
+        """Create one."""
+        self.api.create(DEDIS, manifest)
+        self._begun.add(manifest["metadata"]["name"])
+
+    def remove(self, *, by_hand: bool = False) -> None:
+        """Delete them, and wait until an operator has left nothing of them; or do its work, ``by_hand``."""
+        if not self._begun:
+            return
+        for name in self._begun:
+            with suppress(Refused):  # the test has deleted it
+                self.api.delete(f"{DEDIS}/{name}")
+        # What stands for proxies is not an operator's.
+        selector = f"soh.re/service in ({','.join(sorted(self._begun))}),soh.re/role!=proxy"
+        if by_hand:
+            for path in CHILDREN:
+                self.api.delete(f"{path}?{urlencode({'labelSelector': selector})}")
+
+        def nothing_left() -> bool:
+            left = set().union(*(names(self.api.items(path, labelSelector=selector)) for path in CHILDREN))
+            assert not left, left
+            return True
+
+        eventually(nothing_left, f"nothing is left of {self._begun}")
+        self._begun.clear()
+
+
+class OnContainers(Isoproxy):
+    """One ``twistd isoproxy`` on the node's network, for all services of its cluster."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        super().__init__("--role=all", f"--bind={layout.NODE_IP}", "--kubeconfig", kubeconfig)
+        self.api = Api.of(kubeconfig)
+        self._services = Services(self.api)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            super().__exit__(kind, error, at)
+        finally:
+            self._services.remove(by_hand=True)
+
+    def serve(self, manifest: Json) -> None:
+        """Create a DedicatedService."""
+        self._services.begin(manifest)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, *, within: float = STOP_SECONDS) -> None:
+        """Take away the services, hold it to leaving nothing of them, and end it."""
+        self._services.remove()
+        super().stop(number, within=within)
