@@ -2,6 +2,7 @@
 
 import gc
 import random
+import socket
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, s
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.python.failure import Failure
 
+from isoproxy.kube.api import KubeApi
 from isoproxy.kube.client import KubeClient
 from isoproxy.kube.config import Connection
 from isoproxy.listening import listen_now, url_of
@@ -19,6 +21,7 @@ from isoproxy.observe.accesslog import AccessLog
 from isoproxy.observe.health import Health
 from isoproxy.observe.metrics import Metrics
 from isoproxy.observe.web import web_factory
+from isoproxy.operator.led import LedOperator
 from isoproxy.operator.reconciler import Reconciler
 from isoproxy.proxy.dialer import tcp_dialer
 from isoproxy.proxy.host import ProxyHost
@@ -46,7 +49,7 @@ class Application(Service):
         self._pages: list[IListeningPort] = []
         self._machine: Machine | None = None
         self._client: KubeClient | None = None
-        self._operator: Reconciler | None = None
+        self._operator: Reconciler | LedOperator | None = None
         self._proxies: ProxyHost | None = None
         self._starting: Deferred[None] = succeed(None)
 
@@ -92,17 +95,30 @@ class Application(Service):
             self._start_proxies(client)
 
     def _start_operator(self, client: KubeClient) -> None:
-        operator = Reconciler(
-            time=TimeSource.real(self._reactor),
+        namespace = self._settings.election_namespace
+        operator = self._operator_over(client) if not namespace else self._candidate(client, namespace)
+        self._health.add("operator: still listing the cluster", lambda: operator.synced)
+        operator.startService()
+        self._operator = operator
+
+    def _candidate(self, client: KubeClient, namespace: str) -> LedOperator:
+        return LedOperator(
             api=client,
+            time=TimeSource.real(self._reactor),
+            namespace=namespace,
+            identity=f"{socket.gethostname()}_{uuid.uuid4()}",
+            make=self._operator_over,
+        )
+
+    def _operator_over(self, api: KubeApi) -> Reconciler:
+        return Reconciler(
+            time=TimeSource.real(self._reactor),
+            api=api,
             random=random.SystemRandom(),
             metrics=self._metrics,
             namespaces=self._settings.namespaces,
             grace_seconds=self._settings.proxy_grace,
         )
-        self._health.add("operator: still listing the cluster", lambda: operator.synced)
-        operator.startService()
-        self._operator = operator
 
     def _start_proxies(self, client: KubeClient) -> None:
         settings = self._settings

@@ -33,12 +33,16 @@ class Local:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything the composition root needs. Times are seconds; ``bind`` "" is every address."""
+    """Everything the composition root needs. Times are seconds; ``bind`` "" is every address.
+
+    ``election_namespace`` is where operators agree on a leader; "" where each acts.
+    """
 
     role: Role
     local: Local | None
     connection: Connection | None
     namespaces: tuple[str, ...]
+    election_namespace: str
     service: ServiceName | None
     bind: str
     listen: str

@@ -14,7 +14,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
 from isoproxy.app import Application
-from isoproxy.kube.config import ConfigError, Connection, load_connection
+from isoproxy.kube.config import ConfigError, Connection, load_connection, own_namespace
 from isoproxy.settings import Local, Role, ServiceName, Settings
 
 LEAST_GRACE = 10
@@ -33,6 +33,7 @@ class Options(usage.Options):
     )
     optFlags: ClassVar[list[list[str | None]]] = [
         ["local", None, "run an API server and the pods inside this process, from the manifests in FILEs"],
+        ["leader-elect", None, "with --role operator: act only while no other operator does"],
     ]
     optParameters: ClassVar[list[list[Any]]] = [
         ["role", None, Role.ALL.value, "all, operator, proxy; with --local also none: only API server and pods"],
@@ -42,6 +43,7 @@ class Options(usage.Options):
         ["context", None, None, "context in the kubeconfig"],
         ["service", None, None, "with --role proxy: the DedicatedService to serve, as NAMESPACE/NAME"],
         ["listen", None, None, "with --role proxy: endpoint for clients, such as tcp:9090 [the service's port]"],
+        ["leader-election-namespace", None, None, "where operators agree on a leader [the pod's own, else default]"],
         ["drain-timeout", None, None, "seconds that connections get to end at a stop [30; 0 with --local]"],
         ["proxy-grace", None, "300", "seconds from a proxy's expiry to the end of its pods"],
         ["metrics-listen", None, None, "endpoint for /metrics, /healthz and /readyz, such as tcp:8080"],
@@ -81,8 +83,10 @@ class Options(usage.Options):
             _check_endpoint(name, self[name])
         if self["bind"] and not (isIPAddress(self["bind"]) or isIPv6Address(self["bind"])):
             raise usage.UsageError(f"--bind: {self['bind']!r} is no IP address")
-        if bad := [name for name in self["namespaces"] if not _NAMESPACE.fullmatch(name)]:
-            raise usage.UsageError(f"--namespace: {bad[0]!r} is no name of a namespace")
+        for name in self["namespaces"]:
+            _check_namespace("namespace", name)
+        if self["leader-election-namespace"] is not None:
+            _check_namespace("leader-election-namespace", self["leader-election-namespace"])
         self["proxy-grace"] = int(_seconds("proxy-grace", self["proxy-grace"], LEAST_GRACE))
         if self["drain-timeout"] is None:
             self["drain-timeout"] = "0" if self["local"] else "30"
@@ -105,6 +109,10 @@ class Options(usage.Options):
             raise usage.UsageError("--role proxy and --service NAMESPACE/NAME go together")
         if self["listen"] and role is not Role.PROXY:
             raise usage.UsageError("--listen is for --role proxy; services say their port themselves")
+        if self["leader-elect"] and (role is not Role.OPERATOR or self["local"]):
+            raise usage.UsageError("--leader-elect is for --role operator on a cluster")
+        if self["leader-election-namespace"] is not None and not self["leader-elect"]:
+            raise usage.UsageError("--leader-election-namespace goes with --leader-elect")
 
     def settings(self) -> Settings:
         """Return the settings of these options; raises UsageError where the cluster's configuration is unusable."""
@@ -114,6 +122,7 @@ class Options(usage.Options):
             local=local,
             connection=None if local else self._connection(),
             namespaces=tuple(self["namespaces"]),
+            election_namespace=self._election_namespace(),
             service=_service_name(self["service"]),
             bind=self["bind"] if self["bind"] is not None else ("127.0.0.1" if local else ""),
             listen=self["listen"] or "",
@@ -123,6 +132,11 @@ class Options(usage.Options):
             proxy_grace=self["proxy-grace"],
             pod_uid=os.environ.get("POD_UID", ""),
         )
+
+    def _election_namespace(self) -> str:
+        if not self["leader-elect"]:
+            return ""
+        return self["leader-election-namespace"] or own_namespace() or "default"
 
     def _connection(self) -> Connection:
         try:
@@ -148,6 +162,11 @@ def _seconds(option: str, text: str, least: int) -> float:
     if not least <= value <= LONGEST:
         raise usage.UsageError(f"--{option}: {text} is not between {least} seconds and a week")
     return value
+
+
+def _check_namespace(option: str, name: str) -> None:
+    if not _NAMESPACE.fullmatch(name):
+        raise usage.UsageError(f"--{option}: {name!r} is no name of a namespace")
 
 
 def _check_endpoint(option: str, description: str | None) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from twisted.python import usage
 
+from isoproxy.kube.config import own_namespace
 from isoproxy.settings import Role, ServiceName, Settings
 from isoproxy.tap import Options, makeService
 
@@ -64,6 +65,14 @@ def test_a_proxy_is_told_its_service_and_its_listener(kubeconfig: str) -> None:
     assert (found.role, found.service, found.listen) == (Role.PROXY, ServiceName("games", "doom"), "tcp:9999")
 
 
+def test_operators_that_agree_on_a_leader_do_so_in_a_namespace(kubeconfig: str) -> None:
+    operator = ["--role", "operator", "--kubeconfig", kubeconfig]
+    assert settings(*operator).election_namespace == ""
+    assert settings(*operator, "--leader-elect").election_namespace == (own_namespace() or "default")
+    found = settings(*operator, "--leader-elect", "--leader-election-namespace", "ops")
+    assert found.election_namespace == "ops"
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
@@ -84,6 +93,13 @@ def test_a_proxy_is_told_its_service_and_its_listener(kubeconfig: str) -> None:
         (["--local", "--drain-timeout", "nan"], "--drain-timeout: nan is not between"),
         (["--local", "--bind", "1.2.3.4.5"], "--bind: '1.2.3.4.5' is no IP address"),
         (["--local", "--namespace", "Bad_NS"], "--namespace: 'Bad_NS' is no name of a namespace"),
+        (["--leader-elect"], "--leader-elect is for --role operator on a cluster"),
+        (["--local", "--role", "operator", "--leader-elect"], "--leader-elect is for --role operator on a cluster"),
+        (["--leader-election-namespace", "a"], "--leader-election-namespace goes with --leader-elect"),
+        (
+            ["--role", "operator", "--leader-elect", "--leader-election-namespace", "A"],
+            "--leader-election-namespace: 'A' is no name of a namespace",
+        ),
         (["--nope"], "nope"),
     ],
 )

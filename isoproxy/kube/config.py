@@ -113,6 +113,14 @@ def in_cluster(*, environ: Mapping[str, str] = os.environ, service_account: Path
     return _Loader(load, "in-cluster configuration").connection()
 
 
+def own_namespace(service_account: Path = SERVICE_ACCOUNT) -> str:
+    """Return the namespace of the pod this process runs in, ``""`` outside of one."""
+    try:
+        return (service_account / "namespace").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeError):
+        return ""
+
+
 class _Loader:
     """Reads settings by means of the `kubernetes` package, and credentials again when they are refused."""
 

@@ -84,6 +84,7 @@ class Reconciler(Service):
         )
         self._queue = Workqueue(clock=time.reactor, work=self._pass, jitter=random.random)
         self._memories: dict[str, _Memory] = {}
+        self._acts = True
         self._loop = LoopingCall(self._tick)
         self._loop.clock = time.reactor
 
@@ -91,6 +92,19 @@ class Reconciler(Service):
     def synced(self) -> bool:
         """Whether every kind has been listed once: before that nothing is concluded."""
         return self._cluster.synced
+
+    def lead(self) -> None:
+        """Act, from now on; as from the start, unless ``stand_by`` was called before."""
+        self._acts = True
+        for memory in self._memories.values():
+            memory.since = {}  # what held before may have ceased, and begun again, while nobody looked
+        self._seen(set())
+
+    def stand_by(self) -> None:
+        """Watch, and do nothing. What is under way is not ended by this: its next write must be refused."""
+        self._acts = False
+        for memory in self._memories.values():
+            self._metrics.remove_pods(*memory.name)  # they are counted where they are made
 
     def startService(self) -> None:
         """Begin to watch and to reconcile."""
@@ -114,8 +128,9 @@ class Reconciler(Service):
         try:
             if not self.synced:
                 return
-            await self._housekeeping.look()
-            await self._applier.apply(self._housekeeping.leases_of_the_dead())
+            await self._housekeeping.look()  # reads only: the evidence is at hand when it is needed
+            if self._acts:
+                await self._applier.apply(self._housekeeping.leases_of_the_dead())
             self._forget_the_gone()
             self._seen(self._cluster.uids())
         except Exception:
@@ -130,13 +145,15 @@ class Reconciler(Service):
                 self._publisher.forget(uid)
 
     def _seen(self, uids: set[str]) -> None:
-        if self.running and self.synced:
+        if self.running and self._acts and self.synced:
             for uid in uids or self._cluster.uids():
                 if uid:
                     self._queue.wake(uid)
 
     async def _pass(self, uid: str) -> float:
         """Make one pass for one service; returns in how many seconds to make the next at the latest."""
+        if not self._acts:
+            return math.inf
         memory = self._memories.setdefault(uid, _Memory())
         service = self._cluster.services.get(uid)
         if service is None or service.metadata.deletion_timestamp is not None:

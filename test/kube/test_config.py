@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from isoproxy.kube.config import ConfigError, Connection, from_kubeconfig, in_cluster, load_connection
+from isoproxy.kube.config import ConfigError, Connection, from_kubeconfig, in_cluster, load_connection, own_namespace
 from test.kube.certificates import new_authority
 
 AUTHORITY = new_authority()
@@ -328,3 +328,9 @@ print(json.dumps([name for name in ("kubernetes", "requests", "urllib3") if name
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
+
+
+def test_a_pod_knows_its_namespace_and_nobody_else_has_one(tmp_path: Path) -> None:
+    assert own_namespace(tmp_path) == ""
+    (tmp_path / "namespace").write_text("games\n")
+    assert own_namespace(tmp_path) == "games"
