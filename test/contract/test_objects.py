@@ -101,6 +101,17 @@ async def test_a_patch_cannot_make_another_object_of_it(space: Space, patch: Jso
 
 
 @pytest_twisted.ensureDeferred
+async def test_what_the_server_alone_says_stays(space: Space) -> None:
+    await space.create(CONFIG_MAPS, {"metadata": {"name": "m"}})
+    made = await space.get(CONFIG_MAPS, "m")
+    for ignored in ({"creationTimestamp": "1999-01-01T00:00:00Z"}, {"generation": 99}, {"uid": None}):
+        assert await space.patch(CONFIG_MAPS, "m", {"metadata": ignored}) == made
+    for refused in ({"uid": "another"}, {"deletionTimestamp": "1999-01-01T00:00:00Z"}):
+        with pytest.raises(Invalid, match="field is immutable"):
+            await space.patch(CONFIG_MAPS, "m", {"metadata": refused})
+
+
+@pytest_twisted.ensureDeferred
 async def test_what_is_said_of_another_kind_is_no_widget(space: Space) -> None:
     for wrong, status in (({"kind": "Gadget"}, 422), ({"apiVersion": "example.com/v2"}, 400), ({"kind": None}, 400)):
         refusal = await space.cluster.refused("POST", space.path(space.widgets), space.widget() | wrong)

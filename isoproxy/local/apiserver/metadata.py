@@ -113,9 +113,10 @@ def _owner(owner: Json) -> list[FieldError]:
     ]
 
 
-# Set by the server alone: an update that leaves one out keeps it, one that changes it is refused.
-_FIXED = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "namespace", "name")
-_KEPT = ("generation", "selfLink")
+# Set by the server alone: an update that leaves one of the first out keeps it, one that changes it is refused; whatever
+# it says of the second is ignored.
+_FIXED = ("uid", "deletionTimestamp", "deletionGracePeriodSeconds", "namespace", "name")
+_KEPT = ("creationTimestamp", "generation", "selfLink")
 
 
 def carry_over(metadata: Json, old: Json) -> Json:
@@ -125,9 +126,10 @@ def carry_over(metadata: Json, old: Json) -> Json:
         if key in old and not merged.get(key):
             merged[key] = old[key]
     for key in _KEPT:
-        merged.pop(key, None)
         if key in old:
             merged[key] = old[key]
+        else:
+            merged.pop(key, None)
     merged["resourceVersion"] = old["resourceVersion"]
     return merged
 
