@@ -18,6 +18,10 @@ Whole = Local | OnNode
 class Ground(Protocol):
     """Where services run."""
 
+    @property
+    def crowd(self) -> int:
+        """How many connections keep it busy for some seconds."""
+
     def machine(self, *manifests: Path) -> Machine:
         """Return an API server and what runs the pods of the services in ``manifests``, and nothing else."""
 
@@ -28,6 +32,8 @@ class Ground(Protocol):
 class Embedded:
     """Each machine has an API server of its own."""
 
+    crowd = 500
+
     def machine(self, *manifests: Path) -> Local:
         return Local("--role=none", *manifests)
 
@@ -37,6 +43,8 @@ class Embedded:
 
 class Real:
     """All machines are nodes of one cluster, whose scheduler binds the pods and whose controllers clean up."""
+
+    crowd = 100  # a pod costs more there, in writes and in others who look on
 
     def __init__(self, target: Target) -> None:
         self.target = target

@@ -2,15 +2,21 @@
 
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from test.cluster.level import Level
+from test.cluster.parts import controlplane
+from test.cluster.programs import program as built
+from test.cluster.target import Keeper
 from test.e2e import program
 from test.e2e.apart import Apart
 from test.e2e.clients import ask, connected, is_cut
+from test.e2e.grounds import Ground, Machine, Real
 from test.e2e.harness import Cluster, Local, dedicated_service, write_manifests
 from test.e2e.waiting import throughout
 
@@ -24,7 +30,14 @@ def manifest(tmp_path: Path) -> Path:
     return write_manifests(tmp_path, dedicated_service("echo", ["echo"], replicas=POOL))
 
 
-def one_proxy(machine: Local | Cluster) -> Apart:
+@pytest.fixture
+def real(keeper: Keeper) -> Iterator[Real]:
+    """A real cluster that may be hurt."""
+    with keeper.joined(Level.CONTROL, ours=True) as target:
+        yield Real(target)
+
+
+def one_proxy(machine: Machine) -> Apart:
     return Apart(machine, service="echo", proxies=1)
 
 
@@ -39,9 +52,10 @@ def check_life_goes_on(
     (address,) = parts.addresses
     (proxy,) = parts.proxies
     parts.api.wait_for_base("echo", POOL)
-    with connected(address) as session:
+    with connected(address) as session, ExitStack() as outage:
         assert says(session, b"hello")
         parts.api.wait_for_base("echo", POOL, used=1)
+        outage.callback(back)
         without()
         for _ in range(POOL):
             with connected(address) as peer:
@@ -50,7 +64,7 @@ def check_life_goes_on(
             waiting.sendall(b"am I next?\n")
             throughout(lambda: says(session, b"still here"), "the session goes on", seconds=seconds)
             assert len(proxy.ended()) == POOL
-            back()
+            outage.close()
             assert program.receive(waiting) == b"am I next?\n"
         assert says(session, b"still here")
     assert proxy.outcomes("echo", POOL + 2) == ["completed"] * (POOL + 2)
@@ -63,8 +77,8 @@ def check_life_goes_on(
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_sessions_and_stock_go_on_without_an_operator(manifest: Path, end: str) -> None:
-    with one_proxy(Local("--role=none", manifest)) as parts:
+def test_sessions_and_stock_go_on_without_an_operator(ground: Ground, manifest: Path, end: str) -> None:
+    with one_proxy(ground.machine(manifest)) as parts:
         check_life_goes_on(parts, without=getattr(parts.operator, end), back=parts.restart_operator, seconds=1.0)
 
 
@@ -81,6 +95,35 @@ def test_sessions_and_stock_go_on_while_the_api_server_is_stopped_and_started_ag
     machine = Cluster(manifest)
     with one_proxy(machine) as parts:
         check_life_goes_on(parts, without=machine.stop_api_server, back=machine.start_api_server)
+
+
+@pytest.mark.needs_cluster("control", ours=True)
+@pytest.mark.parametrize("part", ["kube-apiserver", "etcd"])
+def test_sessions_and_stock_go_on_while_a_part_of_a_real_cluster_hangs(real: Real, manifest: Path, part: str) -> None:
+    assert real.target.cluster is not None
+    processes = real.target.cluster.processes
+    with one_proxy(real.machine(manifest)) as parts:
+        check_life_goes_on(
+            parts,
+            without=lambda: processes.send(part, signal.SIGSTOP),
+            back=lambda: processes.send(part, signal.SIGCONT),
+        )
+
+
+@pytest.mark.needs_cluster("control", ours=True)
+def test_sessions_and_stock_go_on_while_a_real_api_server_is_killed_and_started_again(
+    real: Real, manifest: Path
+) -> None:
+    cluster = real.target.cluster
+    assert cluster is not None
+    api_server = controlplane.api_server(cluster.files, built("kube-apiserver"), controllers=True)
+    with one_proxy(real.machine(manifest)) as parts:
+        check_life_goes_on(
+            parts,
+            without=lambda: cluster.processes.end(api_server.name, signal.SIGKILL),
+            back=lambda: cluster.start(api_server),
+            seconds=AWAY_SECONDS / 2,  # and as long again until it has started
+        )
 
 
 def test_a_cluster_that_lost_its_memory_is_served_again(manifest: Path) -> None:
