@@ -116,6 +116,6 @@ def _settings() -> Json:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": names.settings_name(_SERVICE), "namespace": "default"},
+        "metadata": {"name": names.proxy_name(_SERVICE), "namespace": "default"},
         "data": settings.to_data(),
     }

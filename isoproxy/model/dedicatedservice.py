@@ -22,13 +22,32 @@ class ServiceType(Enum):
     NODE_PORT = "NodePort"
 
 
+class ExternalTrafficPolicy(Enum):
+    """Whether connections from outside may pass through nodes that have no proxy, which hides who they come from."""
+
+    CLUSTER = "Cluster"
+    LOCAL = "Local"
+
+
 @model
 class ServiceSpec:
-    """Where clients connect."""
+    """Where clients connect. All but the port is for the proxies' Service on a cluster."""
 
     type: ServiceType = ServiceType.CLUSTER_IP
     port: int = 9090
     annotations: dict[str, str] = Field(default_factory=dict)
+    node_port: int | None = None
+    load_balancer_class: str = ""
+    load_balancer_source_ranges: tuple[Network, ...] = ()
+    external_traffic_policy: ExternalTrafficPolicy | None = None
+
+
+@model
+class ProxySpec:
+    """The proxies that an operator deploys."""
+
+    replicas: int = 1
+    resources: Json = Field(default_factory=dict)
 
 
 @model
@@ -80,6 +99,7 @@ class DedicatedServiceSpec:
     priority_class_name: str = ""
     termination_grace_period_seconds: int = 1
     service: ServiceSpec = Field(default_factory=ServiceSpec)
+    proxy: ProxySpec = Field(default_factory=ProxySpec)
     queue: QueueSpec = Field(default_factory=QueueSpec)
     session: SessionSpec = Field(default_factory=SessionSpec)
     network: NetworkSpec = Field(default_factory=NetworkSpec)

@@ -8,6 +8,7 @@ from typing import Any
 from isoproxy.model import names
 from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.isolationpod import IsolationPod
+from isoproxy.model.ownership import labels, labels_for_people, owned_by, pod_selector, proxy_metadata, proxy_selector
 from isoproxy.model.parsing import Json
 from isoproxy.model.proxysettings import ProxySettings
 
@@ -33,8 +34,8 @@ def isolation_pod(service: DedicatedService, name: str) -> Json:
         "metadata": {
             "name": name,
             "namespace": service.metadata.namespace,
-            "labels": _labels(service) | {names.LABEL_TEMPLATE: template_hash(service)},
-            "ownerReferences": [_owned_by(service)],
+            "labels": labels(service) | {names.LABEL_TEMPLATE: template_hash(service)},
+            "ownerReferences": [owned_by(service)],
         },
         "spec": {"serviceName": service.metadata.name, "podName": name, "port": service.spec.port},
     }
@@ -49,19 +50,14 @@ def pod(service: DedicatedService, record: IsolationPod) -> Json:
         "uid": record.metadata.uid,
         "controller": True,
     }
-    labels = _labels(service) | {
-        names.LABEL_ROLE: names.ROLE_POD,
-        names.LABEL_TEMPLATE: record.template,
-        "app.kubernetes.io/name": service.metadata.name,
-        "app.kubernetes.io/managed-by": "isoproxy",
-    }
+    ours = {names.LABEL_ROLE: names.ROLE_POD, names.LABEL_TEMPLATE: record.template}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": record.metadata.name,
             "namespace": record.metadata.namespace,
-            "labels": labels,
+            "labels": labels(service) | labels_for_people(service) | ours,
             "ownerReferences": [owner],
         },
         "spec": _pod_spec(service, pod_name=record.metadata.name),
@@ -75,14 +71,7 @@ def network_policy(service: DedicatedService, *, ports_in_use: Collection[int] =
     """
     spec = service.spec
     ports = sorted({spec.port, *ports_in_use})
-    from_proxies = {
-        "podSelector": {
-            "matchLabels": {
-                names.LABEL_SERVICE_UID: service.metadata.uid,
-                names.LABEL_ROLE: names.ROLE_PROXY,
-            }
-        }
-    }
+    from_proxies = {"podSelector": proxy_selector(service)}
     egress: list[Json] = []
     if spec.network.allow_dns:
         ports_of_dns = [{"protocol": protocol, "port": _DNS_PORT} for protocol in ("UDP", "TCP")]
@@ -95,16 +84,11 @@ def network_policy(service: DedicatedService, *, ports_in_use: Collection[int] =
         "metadata": {
             "name": names.policy_name(service.metadata.name),
             "namespace": service.metadata.namespace,
-            "labels": _labels(service),
-            "ownerReferences": [_owned_by(service)],
+            "labels": labels(service),
+            "ownerReferences": [owned_by(service)],
         },
         "spec": {
-            "podSelector": {
-                "matchLabels": {
-                    names.LABEL_SERVICE_UID: service.metadata.uid,
-                    names.LABEL_ROLE: names.ROLE_POD,
-                }
-            },
+            "podSelector": pod_selector(service),
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [{"from": [from_proxies], "ports": [{"protocol": "TCP", "port": port} for port in ports]}],
             "egress": egress,
@@ -112,33 +96,13 @@ def network_policy(service: DedicatedService, *, ports_in_use: Collection[int] =
     }
 
 
-def settings_config_map(service: DedicatedService) -> Json:
-    """Return the ConfigMap that tells the service's proxies their limits."""
+def settings_config_map(service: DedicatedService, *, listen_port: int | None = None) -> Json:
+    """Return the ConfigMap that tells the service's proxies their limits, and where to listen if not on its port."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {
-            "name": names.settings_name(service.metadata.name),
-            "namespace": service.metadata.namespace,
-            "labels": _labels(service),
-            "ownerReferences": [_owned_by(service)],
-        },
-        "data": ProxySettings.of(service).to_data(),
-    }
-
-
-def _labels(service: DedicatedService) -> dict[str, str]:
-    return {names.LABEL_SERVICE: service.metadata.name, names.LABEL_SERVICE_UID: service.metadata.uid}
-
-
-def _owned_by(service: DedicatedService) -> Json:
-    # blockOwnerDeletion is never set: it would need rights on finalizers, and could hold up a user's delete.
-    return {
-        "apiVersion": names.API_VERSION,
-        "kind": "DedicatedService",
-        "name": service.metadata.name,
-        "uid": service.metadata.uid,
-        "controller": True,
+        "metadata": proxy_metadata(service),
+        "data": ProxySettings.of(service, listen_port=listen_port).to_data(),
     }
 
 

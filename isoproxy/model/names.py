@@ -33,8 +33,8 @@ CONTAINER_NAME: Final = "main"
 FIELD_MANAGER: Final = "isoproxy"
 
 
-def settings_name(service_name: str) -> str:
-    """Return the name of the ConfigMap that a service's proxies read."""
+def proxy_name(service_name: str) -> str:
+    """Return the name of all that a service's proxies have one of: their ConfigMap, and what they are made of."""
     return f"{service_name}-proxy"
 
 

@@ -21,13 +21,13 @@ class ProxySettings:
     session: SessionSpec
 
     @classmethod
-    def of(cls, service: DedicatedService) -> "ProxySettings":
-        """Return what the proxies of ``service`` are to know."""
+    def of(cls, service: DedicatedService, *, listen_port: int | None = None) -> "ProxySettings":
+        """Return what the proxies of ``service`` are to know; they listen on its own port unless told otherwise."""
         return cls(
             namespace=service.metadata.namespace,
             service=service.metadata.name,
             service_uid=service.metadata.uid,
-            listen_port=service.spec.service.port,
+            listen_port=service.spec.service.port if listen_port is None else listen_port,
             queue=service.spec.queue,
             session=service.spec.session,
         )
@@ -41,7 +41,7 @@ class ProxySettings:
         """Read it back; raises InvalidObject where the ConfigMap is not one of ours."""
         data = obj.get("data") or {}
         if not isinstance(data.get(KEY), str):
-            raise InvalidObject(f"data.{KEY}", f"missing; is {names.settings_name('<service>')} the operator's?")
+            raise InvalidObject(f"data.{KEY}", f"missing; is {names.proxy_name('<service>')} the operator's?")
         try:
             content = json.loads(data[KEY])
         except ValueError as error:

@@ -131,7 +131,7 @@ class ProxyHost(Service):
             clock=self._reactor,
             on_change=self._settings_changed,
             namespace=namespace,
-            field_selector=f"metadata.name={names.settings_name(service)}",
+            field_selector=f"metadata.name={names.proxy_name(service)}",
             jitter=self._chance.random,
         )
 

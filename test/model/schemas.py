@@ -106,16 +106,20 @@ def effective_default(schema: Json) -> Any:
     if not isinstance(default, dict):
         return default
     inside = {name: part for name, part in schema.get("properties", {}).items() if "default" in part}
-    return {name: effective_default(part) for name, part in inside.items()} | default
+    return without_unset({name: effective_default(part) for name, part in inside.items()} | default)
 
 
 def plain(default: Any) -> Any:
     """A dataclass's default as JSON, without what is unset."""
     if dataclasses.is_dataclass(default) and not isinstance(default, type):
-        return {name: value for name, value in dump(default).items() if value != {}}
+        return without_unset(dump(default))
     if isinstance(default, Enum):
         return default.value
     return list(default) if isinstance(default, tuple) else default
+
+
+def without_unset(fields: Json) -> Json:
+    return {name: value for name, value in fields.items() if value not in ({}, [], "")}
 
 
 def leaves(cls: type[Any], path: str = "") -> Iterator[str]:
