@@ -8,6 +8,9 @@ from isoproxy.kube.resources import Json, Resource
 
 FIELD_MANAGER = "isoproxy"
 Patch = Json | list[Json]  # a list of operations for PatchKind.JSON
+ABSENT = "1"
+"""A resourceVersion that no object of ours ever has, for a store counts on from its own first entry: an apply that is
+guarded by it creates the object, or fails with Conflict where there is one of that name already."""
 
 
 class PatchKind(enum.Enum):

@@ -3,6 +3,7 @@
 import enum
 from dataclasses import dataclass
 
+from isoproxy.kube.resources import Resource
 from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.isolationpod import IsolationPod
 from isoproxy.model.metadata import ObjectMeta
@@ -24,27 +25,31 @@ class EndReason(enum.Enum):
 
 
 class Child(enum.Enum):
-    """The objects that a service has one of."""
+    """The objects that a service has one of; those from PROXY_POLICY on only where the operator deploys its proxies."""
 
-    NETWORK_POLICY = "NetworkPolicy"
-    SETTINGS = "ConfigMap"
+    NETWORK_POLICY = enum.auto()
+    SETTINGS = enum.auto()
+    PROXY_POLICY = enum.auto()
+    SERVICE_ACCOUNT = enum.auto()
+    ROLE = enum.auto()
+    ROLE_BINDING = enum.auto()
+    DEPLOYMENT = enum.auto()
+    SERVICE = enum.auto()
+    DISRUPTION_BUDGET = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
-class CreateChild:
-    """Create an object that the service has one of."""
+class ApplyChild:
+    """Make a child what its manifest says, if it still is as seen; None: if it is not there yet."""
 
     child: Child
     manifest: Json
+    resource_version: str | None
 
-
-@dataclass(frozen=True, slots=True)
-class RepairChild:
-    """Put a changed child right again, if it still is as seen."""
-
-    child: Child
-    manifest: Json
-    resource_version: str
+    @property
+    def title(self) -> str:
+        """Its kind and name, as people would say them."""
+        return f"{self.manifest['kind']} {self.manifest['metadata']['name']}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +100,9 @@ class DeleteOrphan:
 
 @dataclass(frozen=True, slots=True)
 class DeleteChild:
-    """Delete a child of a service that is no more, if it still is as seen."""
+    """Delete a child, and no other object of its name, of a service that is no more."""
 
-    child: Child
+    resource: Resource
     metadata: ObjectMeta
 
 
@@ -108,6 +113,4 @@ class DeleteLease:
     lease: ProxyLease
 
 
-Action = (
-    CreateChild | RepairChild | MakePod | Assign | Recall | RecordLost | End | DeleteOrphan | DeleteChild | DeleteLease
-)
+Action = ApplyChild | MakePod | Assign | Recall | RecordLost | End | DeleteOrphan | DeleteChild | DeleteLease

@@ -2,32 +2,27 @@
 
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import singledispatchmethod
 from typing import Any
 
 import txaio
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 
-from isoproxy.kube.api import KubeApi, PatchKind
-from isoproxy.kube.errors import AlreadyExists, ApiError, Conflict, KubeError, NotFound
-from isoproxy.kube.resources import (
-    CONFIG_MAPS,
-    ISOLATION_PODS,
-    LEASES,
-    NETWORK_POLICIES,
-    PODS,
-)
+from isoproxy.kube.api import KubeApi
+from isoproxy.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, KubeError, NotFound
+from isoproxy.kube.resources import ISOLATION_PODS, LEASES, PODS
 from isoproxy.model import manifests, names
 from isoproxy.model.isolationpod import IsolationPod, Phase
 from isoproxy.model.parsing import Json, parse
 from isoproxy.model.pod import Pod
 from isoproxy.observe.outcomes import Outcome
+from isoproxy.operator import children
 from isoproxy.operator.actions import (
     Action,
+    ApplyChild,
     Assign,
     Child,
-    CreateChild,
     DeleteChild,
     DeleteLease,
     DeleteOrphan,
@@ -36,22 +31,23 @@ from isoproxy.operator.actions import (
     MakePod,
     Recall,
     RecordLost,
-    RepairChild,
 )
-from isoproxy.operator.cluster import Cluster, parse_child
+from isoproxy.operator.childwrites import ChildWriter, NameTaken
+from isoproxy.operator.cluster import Cluster
+from isoproxy.operator.observed import Applied, Obstacle
 
 log = txaio.make_logger()
 
 CONCURRENCY = 16
-_CHILD_RESOURCES = {Child.NETWORK_POLICY: NETWORK_POLICIES, Child.SETTINGS: CONFIG_MAPS}
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a batch: ``failures`` are worth a back-off; ``taken`` are children whose names others hold."""
+    """What came of a batch: ``failures`` are worth a back-off, ``obstacles`` are not to be tried again at once."""
 
-    failures: tuple[Exception, ...]
-    taken: frozenset[Child]
+    failures: list[Exception] = field(default_factory=list)
+    applied: dict[Child, Applied] = field(default_factory=dict)
+    obstacles: dict[Child, Obstacle] = field(default_factory=dict)
 
 
 class Applier:
@@ -76,60 +72,45 @@ class Applier:
         self._timestamp = timestamp
         self._suffix = suffix
         self._lost = lost
+        self._children = ChildWriter(api=api, cluster=cluster, monotonic=monotonic)
         self._slots = DeferredSemaphore(CONCURRENCY)
 
     async def apply(self, actions: Iterable[Action]) -> Result:
         """Carry out ``actions``, side by side; never raises."""
-        taken: set[Child] = set()
-        failures: list[Exception] = []
+        result = Result()
         # Each ends in bounded time, because every request does.
-        await gatherResults([self._slots.run(self._start, action, taken, failures) for action in actions])
-        return Result(tuple(failures), frozenset(taken))
+        await gatherResults([self._slots.run(self._start, action, result) for action in actions])
+        return result
 
-    def _start(self, action: Action, taken: set[Child], failures: list[Exception]) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._attempt(action, taken, failures))
+    def _start(self, action: Action, result: Result) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._attempt(action, result))
 
-    async def _attempt(self, action: Action, taken: set[Child], failures: list[Exception]) -> None:
+    async def _attempt(self, action: Action, result: Result) -> None:
         try:
-            await self._do(action)
-        except AlreadyExists:
-            if isinstance(action, CreateChild):
-                taken.add(action.child)
-        except (Conflict, NotFound) as error:
+            if isinstance(action, ApplyChild):
+                await self._apply_child(action, result)
+            else:
+                await self._do(action)
+        except (AlreadyExists, Conflict, NotFound) as error:
             # Somebody was faster: the watch will show what there is to decide on now.
             log.debug("{action} met {error}", action=type(action).__name__, error=error)
         except Exception as error:
             if not isinstance(error, KubeError):
                 log.failure("{action} failed", action=type(action).__name__)
-            failures.append(error)
+            result.failures.append(error)
+
+    async def _apply_child(self, action: ApplyChild, result: Result) -> None:
+        """Apply a child. One that cannot be is no failure: it must not slow down what else there is to do."""
+        try:
+            result.applied[action.child] = await self._children.apply(action)
+        except NameTaken:
+            result.obstacles[action.child] = children.taken(action.title)
+        except (Forbidden, Invalid) as error:
+            result.obstacles[action.child] = children.refused(action.title, str(error))
 
     @singledispatchmethod
     def _do(self, action: Action) -> Coroutine[Any, Any, None]:
         raise TypeError(f"no such action: {action!r}")
-
-    @_do.register
-    async def _create_child(self, action: CreateChild) -> None:
-        namespace = action.manifest["metadata"]["namespace"]
-        made = await self._api.create(_CHILD_RESOURCES[action.child], action.manifest, namespace=namespace)
-        self._expect_child(action.child, made)
-
-    @_do.register
-    async def _repair_child(self, action: RepairChild) -> None:
-        meta = action.manifest["metadata"]
-        # Replaced, not merged: what another hand added must go.
-        patch = [{"op": "replace", "path": "/metadata/resourceVersion", "value": action.resource_version}] + [
-            {"op": "replace", "path": f"/{field}", "value": action.manifest[field]}
-            for field in ("spec", "data")
-            if field in action.manifest
-        ]
-        made = await self._api.patch(
-            _CHILD_RESOURCES[action.child], meta["name"], patch, namespace=meta["namespace"], kind=PatchKind.JSON
-        )
-        self._expect_child(action.child, made)
-
-    def _expect_child(self, child: Child, made: Json) -> None:
-        kind = self._cluster.policies if child is Child.NETWORK_POLICY else self._cluster.settings
-        kind.wrote(parse_child(made), self._monotonic())
 
     @_do.register
     async def _make_pod(self, action: MakePod) -> None:
@@ -232,14 +213,7 @@ class Applier:
 
     @_do.register
     async def _delete_child(self, action: DeleteChild) -> None:
-        meta = action.metadata
-        await self._api.delete(
-            _CHILD_RESOURCES[action.child],
-            meta.name,
-            namespace=meta.namespace,
-            uid=meta.uid,
-            resource_version=meta.resource_version,
-        )
+        await self._children.delete(action)
 
     @_do.register
     async def _delete_lease(self, action: DeleteLease) -> None:

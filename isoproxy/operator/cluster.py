@@ -10,11 +10,9 @@ from twisted.internet.interfaces import IReactorTime
 from isoproxy.kube.api import KubeApi
 from isoproxy.kube.reflector import Change, Key, Reflector
 from isoproxy.kube.resources import (
-    CONFIG_MAPS,
     DEDICATED_SERVICES,
     ISOLATION_PODS,
     LEASES,
-    NETWORK_POLICIES,
     PODS,
     Json,
     Resource,
@@ -22,11 +20,10 @@ from isoproxy.kube.resources import (
 from isoproxy.model import names
 from isoproxy.model.dedicatedservice import DedicatedService, InvalidService, parse_service
 from isoproxy.model.isolationpod import IsolationPod
-from isoproxy.model.metadata import ObjectMeta
-from isoproxy.model.parsing import parse, parser
+from isoproxy.model.parsing import parser
 from isoproxy.model.pod import Pod
 from isoproxy.model.proxylease import ProxyLease
-from isoproxy.operator.children import content
+from isoproxy.operator import childkinds
 from isoproxy.operator.expectations import Expectations, HasMetadata
 from isoproxy.operator.observed import ChildObject
 
@@ -96,7 +93,8 @@ def _service_uid(item: HasMetadata) -> str:
 class Cluster:
     """Every object that the operator decides from, in the given namespaces (none given: all of them).
 
-    ``on_change`` is called with the uids of the services that something was seen of.
+    ``on_change`` is called with the uids of the services that something was seen of. The kinds that make up proxies
+    are watched only ``with_proxies``: that takes rights that an operator needs for nothing else.
     """
 
     def __init__(
@@ -105,6 +103,7 @@ class Cluster:
         api: KubeApi,
         clock: IReactorTime,
         namespaces: tuple[str, ...],
+        with_proxies: bool,
         on_change: Callable[[set[str]], None],
     ) -> None:
         self._api = api
@@ -114,8 +113,9 @@ class Cluster:
         self.records: Kind[IsolationPod] = Kind()
         self.pods: Kind[Pod] = Kind()
         self.leases: Kind[ProxyLease] = Kind()
-        self.policies: Kind[ChildObject] = Kind()
-        self.settings: Kind[ChildObject] = Kind()
+        self.children: dict[Resource, Kind[ChildObject]] = {
+            resource: Kind() for resource in childkinds.resources(with_proxies=with_proxies)
+        }
         self._reflectors: list[Reflector[Any]] = []
         for namespace in namespaces or (None,):
             self._watch_all(namespace)
@@ -141,8 +141,8 @@ class Cluster:
         isolated = f"{ours},{names.LABEL_ROLE}={names.ROLE_POD}"  # and not the proxies' own
         self._watch(PODS, parser(Pod), partial(self._take, self.pods), namespace, isolated)
         self._watch(LEASES, parser(ProxyLease), partial(self._take, self.leases), namespace, ours)
-        self._watch(NETWORK_POLICIES, parse_child, partial(self._take, self.policies), namespace, ours)
-        self._watch(CONFIG_MAPS, parse_child, partial(self._take, self.settings), namespace, ours)
+        for resource, kind in self.children.items():
+            self._watch(resource, childkinds.parse_child, partial(self._take, kind), namespace, ours)
 
     def _watch(
         self,
@@ -188,9 +188,4 @@ class Cluster:
             kind.forget(uid)
 
     def _kinds(self) -> tuple[Kind[Any], ...]:
-        return self.records, self.pods, self.leases, self.policies, self.settings
-
-
-def parse_child(obj: Json) -> ChildObject:
-    """Return the identity and the compared content of a NetworkPolicy or ConfigMap."""
-    return ChildObject(metadata=parse(ObjectMeta, obj["metadata"]), content=content(obj))
+        return self.records, self.pods, self.leases, *self.children.values()

@@ -14,7 +14,7 @@ from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import parse
 from isoproxy.model.pod import Pod
 from isoproxy.model.proxylease import ProxyLease
-from isoproxy.operator.actions import Action, Child, DeleteChild, DeleteLease, DeleteOrphan, End, EndReason
+from isoproxy.operator.actions import Action, DeleteChild, DeleteLease, DeleteOrphan, End, EndReason
 from isoproxy.operator.cluster import Cluster
 from isoproxy.operator.liveness import Liveness, ProxyKey, Verdict
 from isoproxy.operator.observed import Proxy
@@ -92,11 +92,8 @@ class Housekeeping:
         metas = [record.metadata for record in records] + [pod.metadata for pod in pods]
         # They would keep a new service of the name from having its own: the cluster's garbage collection may take long.
         children = [
-            DeleteChild(child, seen.metadata)
-            for child, kind in (
-                (Child.NETWORK_POLICY, self._cluster.policies),
-                (Child.SETTINGS, self._cluster.settings),
-            )
+            DeleteChild(resource, seen.metadata)
+            for resource, kind in self._cluster.children.items()
             for seen in kind.of(uid, now)
         ]
         metas += [action.metadata for action in children]

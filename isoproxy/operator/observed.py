@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.isolationpod import IsolationPod
 from isoproxy.model.metadata import ObjectMeta
-from isoproxy.model.parsing import Json
 from isoproxy.model.pod import Pod
+from isoproxy.model.proxies import ProxyImage
 from isoproxy.model.proxylease import ProxyLease
 from isoproxy.operator.actions import Child
 from isoproxy.operator.durations import Fact
@@ -17,10 +17,26 @@ from isoproxy.operator.pacing import Pacing
 
 @dataclass(frozen=True, slots=True)
 class ChildObject:
-    """An object that a service has one of: its identity, and the content that the operator decides."""
+    """An object that a service has one of: its identity, and a fingerprint of what is in it."""
 
     metadata: ObjectMeta
-    content: Json
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What was last applied of a child, as a fingerprint of the manifest, and what the API server made of it."""
+
+    manifest: str
+    result: ChildObject
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a child cannot be applied: a condition's reason and message."""
+
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +78,8 @@ class Observed:
     """Everything that is known of one service.
 
     ``pods`` and ``proxies`` are keyed by name and by instance; ``since`` tells from when (monotonic seconds) each fact
-    has held; ``unseen_pods`` counts creations of unknown outcome; ``taken`` are children whose names others hold.
+    has held; ``unseen_pods`` counts creations of unknown outcome. ``obstacles`` are of children not to be tried again
+    yet. ``proxy_image`` is None where the service's proxies are somebody else's business.
     """
 
     service: DedicatedService
@@ -70,7 +87,9 @@ class Observed:
     pods: Mapping[str, Pod] = field(default_factory=dict)
     proxies: Mapping[str, Proxy] = field(default_factory=dict)
     children: Mapping[Child, ChildObject] = field(default_factory=dict)
-    taken: frozenset[Child] = frozenset()
+    applied: Mapping[Child, Applied] = field(default_factory=dict)
+    obstacles: Mapping[Child, Obstacle] = field(default_factory=dict)
+    proxy_image: ProxyImage | None = None
     pacing: Pacing = field(default_factory=Pacing)
     since: Mapping[Fact, float] = field(default_factory=dict)
     unseen_pods: int = 0

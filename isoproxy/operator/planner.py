@@ -44,10 +44,11 @@ def plan(observed: Observed, now: float, jitter: float) -> Plan:
     durations = Durations(observed.since, now)
     found = entries(observed, durations)
     pace = _pace(observed, found, durations, now=now, jitter=jitter)
-    # No pod is made until the wall around it stands.
-    actions = children.actions(observed)
-    walled = not actions and not observed.taken
+    applies = children.actions(observed)
+    walled = children.walled(observed, applies)
+    actions: list[Action] = [*applies]
     actions += [RecordLost(entry.record) for entry in found if entry.standing is Standing.LOST]
+    # No pod is made until the wall around it stands.
     actions += Pool(observed, found, durations).actions(pace.allowance if walled else None, now)
     actions += [End(entry.record, entry.reason, entry.pod_uid) for entry in found if entry.reason is not None]
     actions += _orphans(observed, durations)

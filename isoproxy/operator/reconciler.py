@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 
@@ -14,19 +14,21 @@ from twisted.internet.task import LoopingCall
 
 from isoproxy.kube.api import KubeApi
 from isoproxy.model.dedicatedservice import DedicatedService, InvalidService
+from isoproxy.model.proxies import ProxyImage
 from isoproxy.model.timestamps import rfc3339
 from isoproxy.observe.metrics import Metrics
 from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator import status
-from isoproxy.operator.actions import Child
-from isoproxy.operator.apply import Applier
-from isoproxy.operator.children import find
+from isoproxy.operator.actions import ApplyChild, Child
+from isoproxy.operator.apply import Applier, Result
+from isoproxy.operator.childkinds import find, resource_of
 from isoproxy.operator.cluster import Cluster
 from isoproxy.operator.durations import Fact
 from isoproxy.operator.housekeeping import Housekeeping
-from isoproxy.operator.observed import ChildObject, Observed
+from isoproxy.operator.observed import Applied, Observed
+from isoproxy.operator.obstacles import Obstacles
 from isoproxy.operator.pacing import Pacing
-from isoproxy.operator.planner import plan
+from isoproxy.operator.planner import Plan, plan
 from isoproxy.operator.publisher import Publisher
 from isoproxy.operator.standing import Entry, Standing
 from isoproxy.operator.workqueue import Workqueue
@@ -37,8 +39,6 @@ log = txaio.make_logger()
 RESYNC_SECONDS = 5.0
 """Every service is looked at so often even if nothing is heard of it."""
 SETTLE_SECONDS = 1.0
-TAKEN_SECONDS = 5.0
-"""A name that somebody else holds is tried again after so long."""
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, and nothing that is read as something else
 SUFFIX_LENGTH = 10
 
@@ -49,7 +49,8 @@ class _Memory:
 
     pacing: Pacing = field(default_factory=Pacing)
     since: Mapping[Fact, float] = field(default_factory=dict)
-    taken_until: dict[Child, float] = field(default_factory=dict)
+    applied: dict[Child, Applied] = field(default_factory=dict)
+    obstacles: Obstacles = field(default_factory=Obstacles)
     name: tuple[str, str] = ("", "")
 
 
@@ -65,11 +66,20 @@ class Reconciler(Service):
         metrics: Metrics,
         namespaces: tuple[str, ...] = (),
         grace_seconds: float = 300.0,
+        proxy_image: ProxyImage | None = None,
     ) -> None:
+        """``proxy_image`` is what each service's proxies are deployed from; without it they are not our business."""
+        self._proxy_image = proxy_image
         self._time = time
         self._random = random
         self._metrics = metrics
-        self._cluster = Cluster(api=api, clock=time.reactor, namespaces=namespaces, on_change=self._seen)
+        self._cluster = Cluster(
+            api=api,
+            clock=time.reactor,
+            namespaces=namespaces,
+            with_proxies=proxy_image is not None,
+            on_change=self._seen,
+        )
         self._publisher = Publisher(api=api, time=time)
         self._applier = Applier(
             api=api,
@@ -169,29 +179,43 @@ class Reconciler(Service):
         memory.name = service.metadata.namespace, service.metadata.name
         self._metrics.set_pods(*memory.name, _by_state(planned.entries))
         result = await self._applier.apply(planned.actions)
-        until = self._time.monotonic() + TAKEN_SECONDS
-        memory.taken_until |= dict.fromkeys(result.taken, until)
+        self._remember(memory, planned, result)
         current = self._publisher.current(service)
+        # An obstacle that is just being tried again still is one.
+        observed = replace(observed, obstacles=memory.obstacles.known())
         wanted = status.status(observed, planned, current, self._publisher.now())
         wait = await self._publisher.publish(service, wanted)
         _raise_first(result.failures)
         # What was written comes back as events, which wake us; should one be lost, look again soon.
         return min(wait, planned.wake_after, SETTLE_SECONDS if planned.actions else math.inf)
 
+    def _remember(self, memory: _Memory, planned: Plan, result: Result) -> None:
+        memory.applied |= result.applied
+        known = memory.obstacles.known()
+        for child, obstacle in result.obstacles.items():
+            if known.get(child) != obstacle:
+                log.warn("{name[0]}/{name[1]}: {why}", name=memory.name, why=obstacle.message)
+        memory.obstacles = memory.obstacles.after(
+            {action.child for action in planned.actions if isinstance(action, ApplyChild)},
+            applied=result.applied,
+            met=result.obstacles,
+            now=self._time.monotonic(),
+        )
+
     def _observe(self, service: DedicatedService, memory: _Memory) -> Observed:
         uid, now = service.metadata.uid, self._time.monotonic()
         cluster = self._cluster
-        children: dict[Child, ChildObject] = {}
-        for child, kind in ((Child.NETWORK_POLICY, cluster.policies), (Child.SETTINGS, cluster.settings)):
-            if (found := find(child, service, kind.of(uid, now))) is not None:
-                children[child] = found
+        seen = {resource: kind.of(uid, now) for resource, kind in cluster.children.items()}
+        found = {child: find(child, service, seen.get(resource_of(child), ())) for child in Child}
         return Observed(
             service=service,
             records=tuple(cluster.records.of(uid, now)),
             pods={pod.metadata.name: pod for pod in cluster.pods.of(uid, now)},
             proxies=self._housekeeping.proxies(uid),
-            children=children,
-            taken=frozenset(child for child, until in memory.taken_until.items() if until > now),
+            children={child: one for child, one in found.items() if one is not None},
+            applied=memory.applied,
+            obstacles=memory.obstacles.standing(now),
+            proxy_image=self._proxy_image,
             pacing=memory.pacing,
             since=memory.since,
             unseen_pods=cluster.records.expected(uid).count_unknown(now),
@@ -203,6 +227,6 @@ def _by_state(entries: tuple[Entry, ...]) -> dict[str, int]:
     return {standing.value.replace(" ", "_"): counts[standing] for standing in Standing}
 
 
-def _raise_first(failures: tuple[Exception, ...]) -> None:
+def _raise_first(failures: Sequence[Exception]) -> None:
     if failures:
         raise failures[0]

@@ -5,8 +5,9 @@ from datetime import datetime
 
 from isoproxy.model.dedicatedservice import DedicatedServiceStatus, InvalidService
 from isoproxy.model.pod import Condition
-from isoproxy.operator.actions import MakePod, Recall
-from isoproxy.operator.children import child_name
+from isoproxy.operator.actions import Child, MakePod, Recall
+from isoproxy.operator.childkinds import title
+from isoproxy.operator.children import obstacles
 from isoproxy.operator.liveness import Verdict
 from isoproxy.operator.observed import Observed
 from isoproxy.operator.planner import Plan
@@ -63,6 +64,9 @@ def _ready(observed: Observed, *, served: bool) -> Condition:
     if not any(proxy.accepting for proxy in living):
         if errors:
             return Condition(type="Ready", status="False", reason="ListenFailed", message=errors[0])
+        if observed.proxy_image is not None:
+            message = f"no proxy of {title(Child.DEPLOYMENT, observed.service)} accepts connections yet"
+            return Condition(type="Ready", status="False", reason="ProxiesStarting", message=message)
         return Condition(type="Ready", status="False", reason="NoProxy", message="no proxy accepts connections")
     if not served:
         return Condition(type="Ready", status="False", reason="PoolEmpty", message="no pod is Ready for a connection")
@@ -93,10 +97,7 @@ def _degraded(observed: Observed, entries: tuple[Entry, ...]) -> Condition:
 
 def _troubles(observed: Observed, entries: tuple[Entry, ...]) -> list[tuple[str, str]]:
     """Return reasons and messages, the most telling first."""
-    troubles = [
-        ("NameTaken", f"{child.value} {child_name(child, observed.service)} belongs to someone else")
-        for child in observed.taken
-    ]
+    troubles = [(obstacle.reason, obstacle.message) for obstacle in obstacles(observed).values()]
     trouble = next((entry.pod.trouble for entry in entries if entry.pod is not None and _troubled(entry)), "")
     if trouble or observed.pacing.failures:
         troubles.append(("PodsFailing", f"pods do not start: {trouble or observed.pacing.trouble}"))

@@ -4,20 +4,20 @@ from typing import Any
 
 import pytest
 
-from isoproxy.model import manifests
+from isoproxy.model import manifests, proxies, proxyaccess
 from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceSpec
 from isoproxy.model.isolationpod import IsolationPod
 from isoproxy.model.parsing import Json, parse
 from test.model.schemas import leaves
-from test.operator.builders import Scene, made, standing_children
+from test.operator.builders import Scene, made
 
 POD, RECORD, POLICY, SETTINGS, PLANNER = "pod", "record", "policy", "settings", "planner"
-LATER = "the proxies' Service, which is made on a cluster only"
+PROXIES, PROXY_POLICY, CLIENTS = "the proxies' deployment", "the proxies' policy", "the clients' service"
 
 # For each field: another value than the default, and where that shows.
 EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "image": ("chess:2", {POD}),
-    "port": (7000, {POD, POLICY, RECORD}),
+    "port": (7000, {POD, POLICY, RECORD, PROXY_POLICY}),
     "replicas": (4, {PLANNER}),
     "maxPods": (2, {PLANNER}),
     "command": (["/chess"], {POD}),
@@ -35,14 +35,20 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "securityContext": ({"runAsUser": 1}, {POD}),
     "priorityClassName": ("low", {POD}),
     "terminationGracePeriodSeconds": (5, {POD}),
-    "service.type": ("NodePort", {LATER}),
-    "service.port": (7000, {SETTINGS}),
-    "service.annotations": ({"a": "b"}, {LATER}),
+    "service.type": ("NodePort", {CLIENTS}),
+    "service.port": (7000, {SETTINGS, CLIENTS}),
+    "service.annotations": ({"a": "b"}, {CLIENTS}),
+    "service.nodePort": (30000, {CLIENTS}),
+    "service.loadBalancerClass": ("example.com/internal", {CLIENTS}),
+    "service.loadBalancerSourceRanges": (["10.0.0.0/8"], {CLIENTS}),
+    "service.externalTrafficPolicy": ("Local", {CLIENTS}),
+    "proxy.replicas": (2, {PROXIES}),
+    "proxy.resources": ({"limits": {"cpu": "1"}}, {PROXIES}),
     "queue.timeoutSeconds": (1, {SETTINGS}),
     "queue.maxLength": (0, {SETTINGS}),
     "session.connectTimeoutSeconds": (1, {SETTINGS}),
     "session.idleTimeoutSeconds": (1, {SETTINGS}),
-    "session.maxDurationSeconds": (1, {SETTINGS}),
+    "session.maxDurationSeconds": (1, {SETTINGS, PROXIES}),
     "network.allowDNS": (True, {POLICY}),
     "network.allowedCIDRs": (["10.0.0.0/8"], {POLICY}),
 }
@@ -64,13 +70,18 @@ def effects(of: DedicatedService) -> dict[str, Any]:
     assert record["metadata"]["labels"].pop("soh.re/template") == template
     pod = manifests.pod(of, parse(IsolationPod, record))
     scene = Scene().proxy("a", queued=3)
-    scene.service, scene.children = of, standing_children(of)
+    scene.service = of
+    scene.stand()
+    image = proxies.ProxyImage("isoproxy:1")
     return {
         POD: pod["spec"],
         "template": template,
         RECORD: record,
         POLICY: manifests.network_policy(of),
         SETTINGS: manifests.settings_config_map(of)["data"],
+        PROXY_POLICY: proxyaccess.network_policy(of),
+        PROXIES: proxies.deployment(of, image),
+        CLIENTS: proxies.client_service(of),
         PLANNER: made(scene.plan()),
     }
 
@@ -85,5 +96,5 @@ def test_a_field_shows_where_it_should_and_nowhere_else(path: str) -> None:
     plain, changed = effects(service()), effects(service(path, value))
     template_changed = plain.pop("template") != changed.pop("template")
     differing = {part for part in plain if plain[part] != changed[part]}
-    assert differing == expected - {LATER}
+    assert differing == expected
     assert template_changed == (POD in expected), "pods are replaced when, and only when, they would be made otherwise"

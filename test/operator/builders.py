@@ -11,9 +11,11 @@ from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceSp
 from isoproxy.model.isolationpod import IsolationPod, IsolationPodSpec, IsolationPodStatus, Phase
 from isoproxy.model.metadata import ObjectMeta, OwnerReference
 from isoproxy.model.pod import Condition, ContainerState, ContainerStatus, Pod, PodStatus, StateDetail
+from isoproxy.model.proxies import ProxyImage
 from isoproxy.model.proxylease import LeaseSpec, ProxyLease
-from isoproxy.operator import children, planner
+from isoproxy.operator import childkinds, children, planner
 from isoproxy.operator.actions import (
+    ApplyChild,
     Assign,
     Child,
     DeleteOrphan,
@@ -25,7 +27,7 @@ from isoproxy.operator.actions import (
 )
 from isoproxy.operator.durations import Fact
 from isoproxy.operator.liveness import Verdict
-from isoproxy.operator.observed import ChildObject, Observed, Proxy
+from isoproxy.operator.observed import Applied, ChildObject, Observed, Obstacle, Proxy
 from isoproxy.operator.pacing import Pacing
 from isoproxy.operator.planner import Plan
 
@@ -140,16 +142,26 @@ def lease(
     )
 
 
-def standing_children(of: DedicatedService) -> dict[Child, ChildObject]:
-    """The objects that a service has one of, as the operator wants them."""
-    wanted = {
-        Child.NETWORK_POLICY: manifests.network_policy(of),
-        Child.SETTINGS: manifests.settings_config_map(of),
-    }
-    return {
-        child: ChildObject(ObjectMeta(name=child.value, resource_version="7"), children.content(manifest))
-        for child, manifest in wanted.items()
-    }
+def applied_children(of: DedicatedService, proxy_image: ProxyImage | None = None) -> dict[Child, Applied]:
+    """The objects that a service has one of, as they are once the operator has applied them."""
+    bare = Observed(service=of, proxy_image=proxy_image)
+    applied: dict[Child, Applied] = {}
+    while applies := children.actions(replace(bare, children=results(applied), applied=applied)):
+        applied |= {action.child: applied_by(action) for action in applies}
+    return applied
+
+
+def applied_by(action: ApplyChild) -> Applied:
+    """What comes of an apply at a server that fills in a field of its own."""
+    meta = action.manifest["metadata"] | {"uid": f"uid-{action.child.name}", "resourceVersion": "7"}
+    return Applied(
+        childkinds.fingerprint(action.manifest),
+        childkinds.parse_child(action.manifest | {"metadata": meta, "filledIn": True}),
+    )
+
+
+def results(applied: Mapping[Child, Applied]) -> dict[Child, ChildObject]:
+    return {child: one.result for child, one in applied.items()}
 
 
 class Scene:
@@ -162,8 +174,9 @@ class Scene:
         self.service = service(**spec)
         self.records: dict[str, IsolationPod] = {}
         self.pods: dict[str, Pod] = {}
-        self.children = standing_children(self.service)
-        self.taken: frozenset[Child] = frozenset()
+        self.proxy_image: ProxyImage | None = None
+        self.obstacles: dict[Child, Obstacle] = {}
+        self.stand()
         self.unseen_pods = 0
         self.now = 1000.0
         self.jitter = 0.0
@@ -178,6 +191,17 @@ class Scene:
     def respec(self, **spec: Any) -> "Scene":
         """Change the service's spec, as a user would."""
         self.service = replace(self.service, spec=replace(self.service.spec, **spec))
+        return self
+
+    def deploy(self, image: str = "isoproxy:1") -> "Scene":
+        """Let the operator deploy the proxies, and have done so."""
+        self.proxy_image = ProxyImage(image)
+        return self.stand()
+
+    def stand(self) -> "Scene":
+        """Let all that the service has one of be as it should."""
+        self.applied = applied_children(self.service, self.proxy_image)
+        self.children = results(self.applied)
         return self
 
     @property
@@ -250,7 +274,9 @@ class Scene:
             pods=self.pods,
             proxies=proxies,
             children=self.children,
-            taken=self.taken,
+            applied=self.applied,
+            obstacles=self.obstacles,
+            proxy_image=self.proxy_image,
             pacing=self.pacing,
             since=self.since,
             unseen_pods=self.unseen_pods,

@@ -1,4 +1,4 @@
-"""The wall stands before the first pod, and children that another hand changed are put right."""
+"""Walls stand before what they are around, and children are put right; names of others are left alone."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from isoproxy.model import manifests
-from isoproxy.model.dedicatedservice import NetworkSpec, QueueSpec, ServiceSpec, SessionSpec
-from isoproxy.model.metadata import ObjectMeta
+from isoproxy.model.dedicatedservice import NetworkSpec, ProxySpec, QueueSpec, ServiceSpec, SessionSpec
+from isoproxy.model.metadata import OwnerReference
 from isoproxy.operator import children
-from isoproxy.operator.actions import Child, CreateChild, RepairChild
-from isoproxy.operator.observed import ChildObject
-from test.operator.builders import SERVICE, Scene, made, service, touched
+from isoproxy.operator.actions import ApplyChild, Child
+from isoproxy.operator.childkinds import STAGES, WALLS, find, resources
+from isoproxy.operator.observed import Obstacle
+from test.operator.builders import Scene, applied_by, made, service, touched
 
 CHANGES: list[tuple[dict[str, Any], set[Child]]] = [
     ({"replicas": 5}, set()),
@@ -19,89 +20,189 @@ CHANGES: list[tuple[dict[str, Any], set[Child]]] = [
     ({"max_pods": 50}, set()),
     ({"network": NetworkSpec(allowDNS=True)}, {Child.NETWORK_POLICY}),
     ({"network": NetworkSpec(allowedCIDRs=("10.1.0.0/16",))}, {Child.NETWORK_POLICY}),
-    ({"port": 7777}, {Child.NETWORK_POLICY}),
-    ({"service": ServiceSpec(port=7000)}, {Child.SETTINGS}),
+    ({"port": 7777}, {Child.NETWORK_POLICY, Child.PROXY_POLICY}),
+    ({"service": ServiceSpec(port=7000)}, {Child.SERVICE}),
+    ({"service": ServiceSpec(annotations={"a": "b"})}, {Child.SERVICE}),
+    ({"proxy": ProxySpec(replicas=3)}, {Child.DEPLOYMENT}),
     ({"queue": QueueSpec(timeout_seconds=1)}, {Child.SETTINGS}),
     ({"session": SessionSpec(idle_timeout_seconds=60)}, {Child.SETTINGS}),
+    ({"session": SessionSpec(max_duration_seconds=60)}, {Child.SETTINGS, Child.DEPLOYMENT}),
 ]
 
 
-def created(scene: Scene) -> set[Child]:
-    return {action.child for action in scene.plan().actions if isinstance(action, CreateChild)}
+def applies(scene: Scene) -> list[ApplyChild]:
+    return [action for action in scene.plan().actions if isinstance(action, ApplyChild)]
 
 
-def repaired(scene: Scene) -> dict[Child, str]:
-    return {a.child: a.resource_version for a in scene.plan().actions if isinstance(a, RepairChild)}
+def applied(scene: Scene) -> dict[Child, str | None]:
+    """Which children one pass applies, and which version of each it saw."""
+    return {action.child: action.resource_version for action in applies(scene)}
+
+
+def carry_out(scene: Scene) -> set[Child]:
+    """Make passes until nothing is left to be applied; returns what was."""
+    done: set[Child] = set()
+    while found := applies(scene):
+        assert not done & {action.child for action in found}, "applied twice"
+        for action in found:
+            scene.applied[action.child] = applied_by(action)
+            scene.children[action.child] = scene.applied[action.child].result
+            done.add(action.child)
+    return done
 
 
 def test_no_pod_is_made_before_its_wall_stands() -> None:
     scene = Scene(replicas=3)
     standing = dict(scene.children)
     scene.children.clear()
-    assert created(scene) == {Child.NETWORK_POLICY, Child.SETTINGS}
+    assert applied(scene) == {Child.NETWORK_POLICY: None, Child.SETTINGS: None}
     assert made(scene.plan()) == 0
     scene.children[Child.SETTINGS] = standing[Child.SETTINGS]
     assert made(scene.plan()) == 0
     scene.children[Child.NETWORK_POLICY] = standing[Child.NETWORK_POLICY]
     assert made(scene.plan()) == 3
-    assert not created(scene)
+    assert not applied(scene)
 
 
-@pytest.mark.parametrize("child", list(Child))
+def test_proxies_are_made_when_their_wall_and_their_rights_stand() -> None:
+    scene = Scene().deploy()
+    scene.children.clear()
+    scene.applied.clear()
+    for stage in STAGES:
+        assert set(applied(scene)) == set(stage)
+        for action in applies(scene):
+            scene.applied[action.child] = applied_by(action)
+            scene.children[action.child] = scene.applied[action.child].result
+    assert not applied(scene)
+
+
+def test_pods_do_not_wait_for_the_proxies() -> None:
+    scene = Scene(replicas=3).deploy()
+    scene.children.pop(Child.ROLE)
+    assert set(applied(scene)) == {Child.ROLE}
+    assert made(scene.plan()) == 3
+
+
+def test_without_an_image_proxies_are_somebody_else_s_business() -> None:
+    assert set(Scene().children) == set(WALLS)
+    assert set(Scene().deploy().children) == set(Child)
+    assert set(resources(with_proxies=False)) < set(resources(with_proxies=True))
+
+
+@pytest.mark.parametrize("child", WALLS)
 def test_while_its_name_is_taken_by_others_nothing_is_made_and_what_runs_is_left_running(child: Child) -> None:
     scene = Scene(replicas=3).proxy("a")
     scene.stocked("a", 2)
     scene.in_use("a")
     scene.children.pop(child)
-    scene.taken = frozenset({child})
+    scene.obstacles = {child: Obstacle("NameTaken", "of others")}
     for _ in range(3):
         planned = scene.wait(10).plan()
         assert not planned.actions
         assert not touched(planned)
 
 
+def test_no_proxy_is_made_to_run_under_somebody_else_s_account() -> None:
+    scene = Scene(replicas=0).deploy()
+    for child in (Child.SERVICE_ACCOUNT, Child.DEPLOYMENT):
+        scene.children.pop(child)
+    scene.obstacles = {Child.SERVICE_ACCOUNT: Obstacle("NameTaken", "of others")}
+    assert not applied(scene)
+
+
+@pytest.mark.parametrize("owner", [(), (OwnerReference(kind="DedicatedService", name="chess", uid="an older one"),)])
 @pytest.mark.parametrize("child", list(Child))
-def test_a_child_that_another_hand_changed_is_put_right_if_it_still_is_as_seen(child: Child) -> None:
-    scene = Scene(replicas=0)
-    scene.children[child] = ChildObject(ObjectMeta(name="any", resource_version="41"), {"spec": {"podSelector": {}}})
-    assert repaired(scene) == {child: "41"}
+def test_an_object_of_somebody_else_is_left_alone_whatever_its_labels_say(
+    child: Child, owner: tuple[OwnerReference, ...]
+) -> None:
+    scene = Scene(replicas=0).deploy()
+    seen = scene.children[child]
+    foreign = replace(seen, content="another", metadata=replace(seen.metadata, owner_references=owner))
+    scene.children[child] = foreign
+    assert not applied(scene)
+    assert children.obstacles(scene.observed())[child].reason == "NameTaken"
+
+
+@pytest.mark.parametrize("child", list(Child))
+class TestAChild:
+    def test_that_another_hand_changed_is_put_right_if_it_still_is_as_seen(self, child: Child) -> None:
+        scene = Scene(replicas=0).deploy()
+        seen = scene.children[child]
+        version = replace(seen.metadata, resource_version="41")
+        scene.children[child] = replace(seen, content="another", metadata=version)
+        assert applied(scene) == {child: "41"}
+
+    def test_that_lost_a_label_of_ours_is_put_right_and_others_labels_are_theirs(self, child: Child) -> None:
+        scene = Scene(replicas=0).deploy()
+        seen = scene.children[child]
+        labels = {**seen.metadata.labels, "theirs": "too"}
+        scene.children[child] = replace(seen, metadata=replace(seen.metadata, labels=labels))
+        assert not applied(scene)
+        scene.children[child] = replace(seen, metadata=replace(seen.metadata, labels=labels | {"soh.re/service": "x"}))
+        assert set(applied(scene)) == {child}
+
+    def test_that_was_made_by_an_operator_before_us_is_applied_once(self, child: Child) -> None:
+        scene = Scene(replicas=0).deploy()
+        del scene.applied[child]
+        assert carry_out(scene) == {child}
+
+    def test_that_was_deleted_is_made_again(self, child: Child) -> None:
+        scene = Scene(replicas=0).deploy()
+        scene.children.pop(child)
+        assert applied(scene) == {child: None}
+
+    def test_is_not_fought_over_with_those_who_add_what_an_apply_leaves(self, child: Child) -> None:
+        scene = Scene(replicas=0).deploy()
+        shown = replace(scene.children[child], content="with a field of others")
+        scene.children[child] = shown
+        assert set(applied(scene)) == {child}
+        scene.applied[child] = replace(scene.applied[child], result=shown)  # it is still there after the apply
+        assert not applied(scene)
+
+
+def test_an_annotation_of_the_service_that_was_taken_away_is_put_back() -> None:
+    scene = Scene(service=ServiceSpec(annotations={"a": "b"})).deploy()
+    seen = scene.children[Child.SERVICE]
+    scene.children[Child.SERVICE] = replace(seen, metadata=replace(seen.metadata, annotations={"theirs": "too"}))
+    assert set(applied(scene)) == {Child.SERVICE}
 
 
 def test_no_pod_is_made_while_the_wall_is_being_put_right() -> None:
     scene = Scene(replicas=3)
-    opened = replace(scene.children[Child.NETWORK_POLICY], content={"spec": {"podSelector": {}}})
-    scene.children[Child.NETWORK_POLICY] = opened
+    scene.children[Child.NETWORK_POLICY] = replace(scene.children[Child.NETWORK_POLICY], content="opened")
     assert made(scene.plan()) == 0
 
 
 @pytest.mark.parametrize(("spec", "expected"), CHANGES)
 def test_a_changed_spec_changes_just_the_children_that_say_it(spec: dict[str, Any], expected: set[Child]) -> None:
-    assert set(repaired(Scene().respec(**spec))) == expected
+    assert carry_out(Scene().deploy().respec(**spec)) == expected
+
+
+def test_where_others_run_the_proxies_they_are_told_the_service_s_port() -> None:
+    assert carry_out(Scene().respec(service=ServiceSpec(port=7000))) == {Child.SETTINGS}
+
+
+def test_a_new_image_of_the_proxies_changes_their_deployment_alone() -> None:
+    scene = Scene().deploy("isoproxy:1")
+    scene.proxy_image = Scene().deploy("isoproxy:2").proxy_image
+    assert carry_out(scene) == {Child.DEPLOYMENT}
 
 
 def test_a_wall_keeps_the_old_port_open_until_the_last_pod_of_it_is_gone() -> None:
     scene = Scene(replicas=1).proxy("a")
     (old,) = scene.stocked("a")
     scene.respec(port=9999)
-    (repair,) = (action for action in scene.plan().actions if isinstance(action, RepairChild))
+    (repair,) = applies(scene)
     (ingress,) = repair.manifest["spec"]["ingress"]
     assert [port["port"] for port in ingress["ports"]] == [8080, 9999]
-    scene.children[Child.NETWORK_POLICY] = ChildObject(ObjectMeta(name="any"), children.content(repair.manifest))
-    assert not repaired(scene)
-    (repair,) = (action for action in scene.remove(old).plan().actions if isinstance(action, RepairChild))
+    assert carry_out(scene) == {Child.NETWORK_POLICY}
+    (repair,) = applies(scene.remove(old))
     assert repair.manifest == manifests.network_policy(scene.service)
 
 
-def test_what_an_api_server_adds_or_leaves_out_is_no_change() -> None:
-    made_here = manifests.network_policy(service())
-    seen = made_here | {"status": {}, "metadata": made_here["metadata"] | {"managedFields": [{}], "uid": "u"}}
-    del seen["spec"]["egress"]  # an empty list is left out on the way back
-    assert children.content(seen) == children.content(manifests.network_policy(service()))
-
-
 def test_a_child_is_found_by_its_name() -> None:
-    mine = ChildObject(ObjectMeta(name=f"{SERVICE}-pods"), {})
-    other = ChildObject(ObjectMeta(name=f"{SERVICE}-pods-too"), {})
-    assert children.find(Child.NETWORK_POLICY, service(), [other, mine]) is mine
-    assert children.find(Child.SETTINGS, service(), [other, mine]) is None
-    assert children.child_name(Child.SETTINGS, service()) == f"{SERVICE}-proxy"
+    seen = Scene().deploy().children
+    policies = [seen[Child.PROXY_POLICY], seen[Child.NETWORK_POLICY]]
+    assert find(Child.NETWORK_POLICY, service(), policies) is policies[1]
+    assert find(Child.PROXY_POLICY, service(), policies) is policies[0]
+    assert find(Child.PROXY_POLICY, service(), policies[1:]) is None

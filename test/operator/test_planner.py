@@ -5,8 +5,8 @@ import pytest
 from isoproxy.model.isolationpod import Phase
 from isoproxy.operator import planner
 from isoproxy.operator.actions import (
+    ApplyChild,
     Assign,
-    CreateChild,
     DeleteOrphan,
     End,
     EndReason,
@@ -71,7 +71,7 @@ def test_clients_come_before_making_and_making_before_clearing_away() -> None:
     scene = busy()
     scene.plan()
     order = [type(action) for action in scene.wait(ORPHAN_SECONDS).plan().actions]
-    ranks = [[CreateChild, RecordLost, Assign, MakePod, End, DeleteOrphan].index(kind) for kind in order]
+    ranks = [[ApplyChild, RecordLost, Assign, MakePod, End, DeleteOrphan].index(kind) for kind in order]
     assert ranks == sorted(ranks)
     assert set(order) == {RecordLost, Assign, MakePod, End, DeleteOrphan}
 

@@ -140,8 +140,9 @@ def names_of(objects: list[Json]) -> set[str]:
 def test_a_service_gets_its_wall_and_settings_before_its_first_pod_and_then_its_pool(world: World) -> None:
     service = world.service()
     world.settle()
+    written = [resource for verb, resource, _ in world.api.requests if verb in ("create", "patch")]
+    assert written[:2] == ["networkpolicies", "configmaps"]
     created = [resource for verb, resource, _ in world.api.requests if verb == "create"]
-    assert created[:2] == ["networkpolicies", "configmaps"]
     assert created.count("pods") == created.count("isolationpods") == 3
     assert names_of(world.all(PODS)) == names_of(world.all(ISOLATION_PODS))
     owners = {record["metadata"]["ownerReferences"][0]["uid"] for record in world.all(ISOLATION_PODS)}
@@ -150,7 +151,7 @@ def test_a_service_gets_its_wall_and_settings_before_its_first_pod_and_then_its_
 
 def test_no_pod_is_made_while_its_wall_cannot_be(world: World) -> None:
     def refuse(verb: str, resource: Resource, name: str) -> None:
-        if resource is NETWORK_POLICIES and verb == "create":
+        if resource is NETWORK_POLICIES and verb == "patch":
             raise ServerError(500)
 
     world.api.before = refuse

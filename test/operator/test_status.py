@@ -12,6 +12,7 @@ from isoproxy.model.pod import Condition, Pod
 from isoproxy.model.proxylease import ProxyLease
 from isoproxy.operator import status
 from isoproxy.operator.actions import Child
+from isoproxy.operator.children import taken
 from isoproxy.operator.liveness import Verdict
 from isoproxy.operator.observed import Observed, Proxy
 from isoproxy.operator.planner import plan
@@ -130,7 +131,9 @@ def test_connections_that_wait_at_the_ceiling_are_a_trouble() -> None:
 
 
 def test_a_name_that_others_hold_is_told() -> None:
-    found = shown(Observed(service(), proxies={"p": proxy()}, taken=frozenset({Child.NETWORK_POLICY})))
+    found = shown(
+        Observed(service(), proxies={"p": proxy()}, obstacles={Child.NETWORK_POLICY: taken("NetworkPolicy s-pods")})
+    )
     degraded = condition(found, "Degraded")
     assert degraded.reason == "NameTaken"
     assert "NetworkPolicy s-pods" in degraded.message

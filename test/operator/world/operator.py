@@ -31,7 +31,7 @@ from isoproxy.operator.liveness import Liveness, ProxyKey, Verdict
 from isoproxy.operator.observed import Observed, Proxy
 from isoproxy.operator.pacing import Pacing
 from isoproxy.operator.planner import Plan, plan
-from test.operator.builders import NAMESPACE, SERVICE, standing_children
+from test.operator.builders import NAMESPACE, SERVICE, applied_children, results
 from test.operator.world.events import Events
 from test.operator.world.store import Refused, Store, Watch
 
@@ -126,12 +126,14 @@ class Operator:
         }
         for instance in {record.spec.proxy for record in records if record.assigned} - proxies.keys():
             proxies[instance] = Proxy(instance, self._verdicts.get(_key(instance), Verdict.ALIVE))
+        standing = applied_children(self._world.service)
         return Observed(
             service=self._world.service,
             records=records,
             pods={pod.metadata.name: pod for pod in self._pods_to_come.overlay(self._pods.values(), now)},
             proxies=proxies,
-            children=standing_children(self._world.service),
+            children=results(standing),
+            applied=standing,
             pacing=self._pacing,
             since=self._since,
             unseen_pods=self._records_to_come.count_unknown(now),

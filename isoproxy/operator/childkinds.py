@@ -1,0 +1,89 @@
+"""The sorts of objects that a service has one of: their kinds and names, and what is compared of them. Pure."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from isoproxy.kube.resources import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    NETWORK_POLICIES,
+    POD_DISRUPTION_BUDGETS,
+    ROLE_BINDINGS,
+    ROLES,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    Resource,
+)
+from isoproxy.model import names
+from isoproxy.model.dedicatedservice import DedicatedService
+from isoproxy.model.metadata import ObjectMeta
+from isoproxy.model.parsing import Json, parse
+from isoproxy.operator.actions import Child
+from isoproxy.operator.observed import ChildObject
+
+
+@dataclass(frozen=True, slots=True)
+class _Sort:
+    resource: Resource
+    name: Callable[[str], str] = names.proxy_name
+
+
+_SORTS = {
+    Child.NETWORK_POLICY: _Sort(NETWORK_POLICIES, names.policy_name),
+    Child.SETTINGS: _Sort(CONFIG_MAPS),
+    Child.PROXY_POLICY: _Sort(NETWORK_POLICIES),
+    Child.SERVICE_ACCOUNT: _Sort(SERVICE_ACCOUNTS),
+    Child.ROLE: _Sort(ROLES),
+    Child.ROLE_BINDING: _Sort(ROLE_BINDINGS),
+    Child.DEPLOYMENT: _Sort(DEPLOYMENTS),
+    Child.SERVICE: _Sort(SERVICES),
+    Child.DISRUPTION_BUDGET: _Sort(POD_DISRUPTION_BUDGETS),
+}
+STAGES = (
+    (Child.NETWORK_POLICY, Child.SETTINGS),
+    (Child.PROXY_POLICY, Child.SERVICE_ACCOUNT, Child.ROLE),
+    (Child.ROLE_BINDING,),  # an API server refuses to bind a Role that is not there
+    (Child.DEPLOYMENT, Child.SERVICE, Child.DISRUPTION_BUDGET),
+)
+"""Each stage stands before the next is made: the pods' wall first, and the proxies' own wall and rights before them."""
+WALLS = STAGES[0]
+"""What every service has, whoever runs its proxies, and what stands before its pods."""
+
+
+def resources(*, with_proxies: bool) -> tuple[Resource, ...]:
+    """Return the kinds of children, each once, with or without those that proxies are deployed as."""
+    return tuple(dict.fromkeys(resource_of(child) for child in (Child if with_proxies else WALLS)))
+
+
+def resource_of(child: Child) -> Resource:
+    """Return the kind of a child."""
+    return _SORTS[child].resource
+
+
+def name_of(child: Child, service: DedicatedService) -> str:
+    """Return the name that a service's child has."""
+    return _SORTS[child].name(service.metadata.name)
+
+
+def title(child: Child, service: DedicatedService) -> str:
+    """Return kind and name of a service's child, as people would say them."""
+    return f"{resource_of(child).kind} {name_of(child, service)}"
+
+
+def find(child: Child, service: DedicatedService, among: Iterable[ChildObject]) -> ChildObject | None:
+    """Return the object that has the name of the service's child, if it is there."""
+    name = name_of(child, service)
+    return next((seen for seen in among if seen.metadata.name == name), None)
+
+
+def parse_child(obj: Json) -> ChildObject:
+    """Return the identity of an object, and a fingerprint of all that its maker may have decided."""
+    content = {key: part for key, part in obj.items() if key not in ("apiVersion", "kind", "metadata", "status")}
+    return ChildObject(metadata=parse(ObjectMeta, obj["metadata"]), content=fingerprint(content))
+
+
+def fingerprint(part: Json) -> str:
+    """Return a short text that is the same for the same content alone: whole objects would fill the memory."""
+    return hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()[:32]
