@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from test.e2e.api import DEDIS
 from test.e2e.clients import Address, connected, is_cut, is_turned_away, who_serves
-from test.e2e.harness import Local, dedicated_service
+from test.e2e.grounds import Ground, Whole
+from test.e2e.harness import dedicated_service
 from test.e2e.waiting import eventually, throughout
 
 
 @pytest.fixture(scope="module")
-def machine() -> Iterator[Local]:
-    with Local() as machine:
+def machine(ground: Ground) -> Iterator[Whole]:
+    with ground.whole() as machine:
         yield machine
         machine.stop()
 
@@ -26,17 +26,17 @@ def gate(tmp_path: Path) -> Path:
     return tmp_path / "gate"
 
 
-def serve(machine: Local, gate: Path, name: str, **spec: object) -> Address:
+def serve(machine: Whole, gate: Path, name: str, **spec: object) -> Address:
     """Begin a service whose pods are not Ready before the gate is open; return its address."""
-    machine.api.create(DEDIS, dedicated_service(name, ["--gate", str(gate), "who"], **spec))
+    machine.serve(dedicated_service(name, ["--gate", str(gate), "who"], **spec))
     return machine.api.endpoints(name)[0]
 
 
-def wait_for_queue(machine: Local, service: str, length: int) -> None:
+def wait_for_queue(machine: Whole, service: str, length: int) -> None:
     eventually(lambda: machine.metric("isoproxy_queued", service=service) == length, f"{length} in the queue")
 
 
-def test_clients_are_served_in_the_order_they_came_in_as_pods_come(machine: Local, gate: Path) -> None:
+def test_clients_are_served_in_the_order_they_came_in_as_pods_come(machine: Whole, gate: Path) -> None:
     address = serve(machine, gate, "order", replicas=0, maxPods=1)
     served: list[int] = []
 
@@ -59,7 +59,7 @@ def test_clients_are_served_in_the_order_they_came_in_as_pods_come(machine: Loca
     machine.api.wait_for_base("order", 0)
 
 
-def test_who_waits_longer_than_allowed_is_turned_away(machine: Local, gate: Path) -> None:
+def test_who_waits_longer_than_allowed_is_turned_away(machine: Whole, gate: Path) -> None:
     address = serve(machine, gate, "late", queue={"timeoutSeconds": 1})
     with connected(address) as peer:
         peer.sendall(b"who?\n")
@@ -71,7 +71,7 @@ def test_who_waits_longer_than_allowed_is_turned_away(machine: Local, gate: Path
     assert machine.metric("isoproxy_connections_total", service="late", outcome="queue_timeout") == 1
 
 
-def test_who_finds_the_queue_full_is_turned_away_at_once(machine: Local, gate: Path) -> None:
+def test_who_finds_the_queue_full_is_turned_away_at_once(machine: Whole, gate: Path) -> None:
     address = serve(machine, gate, "full", replicas=0, maxPods=2, queue={"maxLength": 2})
     with ThreadPoolExecutor(2) as threads:
         waiting = [threads.submit(who_serves, address) for _ in range(2)]
@@ -84,7 +84,7 @@ def test_who_finds_the_queue_full_is_turned_away_at_once(machine: Local, gate: P
     assert machine.outcomes("full", 3) == ["queue_full", "completed", "completed"]
 
 
-def test_hanging_up_in_the_queue_costs_no_pod(machine: Local, gate: Path) -> None:
+def test_hanging_up_in_the_queue_costs_no_pod(machine: Whole, gate: Path) -> None:
     api = machine.api
     address = serve(machine, gate, "hangup", replicas=1, maxPods=1)
     (pod,) = eventually(lambda: api.pods("hangup"), "the only pod there may be")
@@ -100,7 +100,7 @@ def test_hanging_up_in_the_queue_costs_no_pod(machine: Local, gate: Path) -> Non
     assert [entry["pod"] for entry in machine.ended("hangup")[:3]] == ["-"] * 3
 
 
-def test_pods_made_for_a_queue_that_went_away_are_ended_unused(machine: Local, gate: Path) -> None:
+def test_pods_made_for_a_queue_that_went_away_are_ended_unused(machine: Whole, gate: Path) -> None:
     api = machine.api
     address = serve(machine, gate, "surplus", replicas=0)
     with connected(address):
