@@ -118,6 +118,7 @@ class Application(Service):
             metrics=self._metrics,
             namespaces=self._settings.namespaces,
             grace_seconds=self._settings.proxy_grace,
+            proxy_image=self._settings.proxies,
         )
 
     def _start_proxies(self, client: KubeClient) -> None:

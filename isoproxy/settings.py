@@ -4,6 +4,7 @@ import enum
 from dataclasses import dataclass
 
 from isoproxy.kube.config import Connection
+from isoproxy.model.proxies import ProxyImage
 
 
 class Role(enum.Enum):
@@ -35,7 +36,8 @@ class Local:
 class Settings:
     """Everything the composition root needs. Times are seconds; ``bind`` "" is every address.
 
-    ``election_namespace`` is where operators agree on a leader; "" where each acts.
+    ``election_namespace`` is where operators agree on a leader; "" where each acts. ``proxies`` is what the operator
+    deploys them from; None where it does not.
     """
 
     role: Role
@@ -43,6 +45,7 @@ class Settings:
     connection: Connection | None
     namespaces: tuple[str, ...]
     election_namespace: str
+    proxies: ProxyImage | None
     service: ServiceName | None
     bind: str
     listen: str

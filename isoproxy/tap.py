@@ -15,6 +15,7 @@ from twisted.python import usage
 
 from isoproxy.app import Application
 from isoproxy.kube.config import ConfigError, Connection, load_connection, own_namespace
+from isoproxy.model.proxies import ProxyImage, PullPolicy
 from isoproxy.settings import Local, Role, ServiceName, Settings
 
 LEAST_GRACE = 10
@@ -34,6 +35,7 @@ class Options(usage.Options):
     optFlags: ClassVar[list[list[str | None]]] = [
         ["local", None, "run an API server and the pods inside this process, from the manifests in FILEs"],
         ["leader-elect", None, "with --role operator: act only while no other operator does"],
+        ["no-disruption-budgets", None, "make none for proxies: clusters before 1.21 have no policy/v1"],
     ]
     optParameters: ClassVar[list[list[Any]]] = [
         ["role", None, Role.ALL.value, "all, operator, proxy; with --local also none: only API server and pods"],
@@ -44,6 +46,8 @@ class Options(usage.Options):
         ["service", None, None, "with --role proxy: the DedicatedService to serve, as NAMESPACE/NAME"],
         ["listen", None, None, "with --role proxy: endpoint for clients, such as tcp:9090 [the service's port]"],
         ["leader-election-namespace", None, None, "where operators agree on a leader [the pod's own, else default]"],
+        ["proxy-image", None, None, "with --role operator: deploy each service's proxies, from this image"],
+        ["proxy-pull-policy", None, PullPolicy.IF_NOT_PRESENT.value, "when to pull it: IfNotPresent, Always, Never"],
         ["drain-timeout", None, None, "seconds that connections get to end at a stop [30; 0 with --local]"],
         ["proxy-grace", None, "300", "seconds from a proxy's expiry to the end of its pods"],
         ["metrics-listen", None, None, "endpoint for /metrics, /healthz and /readyz, such as tcp:8080"],
@@ -53,6 +57,7 @@ class Options(usage.Options):
     def __init__(self) -> None:
         usage.Options.__init__(self)
         self["namespaces"] = []
+        self["proxy-pull-secrets"] = []
         self["files"] = ()
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
@@ -71,6 +76,10 @@ class Options(usage.Options):
     def opt_namespace(self, namespace: str) -> None:
         """look after this namespace only (may be repeated) [every namespace]"""
         self["namespaces"].append(namespace)
+
+    def opt_proxy_pull_secret(self, name: str) -> None:
+        """pull the proxies' image with this secret of the service's namespace (may be repeated)"""
+        self["proxy-pull-secrets"].append(name)
 
     def parseArgs(self, *files: str) -> None:
         """Take the manifests."""
@@ -113,6 +122,18 @@ class Options(usage.Options):
             raise usage.UsageError("--leader-elect is for --role operator on a cluster")
         if self["leader-election-namespace"] is not None and not self["leader-elect"]:
             raise usage.UsageError("--leader-election-namespace goes with --leader-elect")
+        self._check_proxies(role)
+
+    def _check_proxies(self, role: Role) -> None:
+        policies = [policy.value for policy in PullPolicy]
+        if self["proxy-image"] is not None and (role is not Role.OPERATOR or self["local"]):
+            raise usage.UsageError("--proxy-image is for --role operator on a cluster")
+        if self["proxy-image"] == "":
+            raise usage.UsageError("--proxy-image: an empty name is no image")
+        if self["proxy-pull-policy"] not in policies:
+            raise usage.UsageError(
+                f"--proxy-pull-policy: {self['proxy-pull-policy']!r} is none of {', '.join(policies)}"
+            )
 
     def settings(self) -> Settings:
         """Return the settings of these options; raises UsageError where the cluster's configuration is unusable."""
@@ -123,6 +144,7 @@ class Options(usage.Options):
             connection=None if local else self._connection(),
             namespaces=tuple(self["namespaces"]),
             election_namespace=self._election_namespace(),
+            proxies=self._proxies(),
             service=_service_name(self["service"]),
             bind=self["bind"] if self["bind"] is not None else ("127.0.0.1" if local else ""),
             listen=self["listen"] or "",
@@ -137,6 +159,17 @@ class Options(usage.Options):
         if not self["leader-elect"]:
             return ""
         return self["leader-election-namespace"] or own_namespace() or "default"
+
+    def _proxies(self) -> ProxyImage | None:
+        if self["proxy-image"] is None:
+            return None
+        return ProxyImage(
+            self["proxy-image"],
+            pull_policy=PullPolicy(self["proxy-pull-policy"]),
+            pull_secrets=tuple(self["proxy-pull-secrets"]),
+            grace_seconds=self["proxy-grace"],
+            budgets=not self["no-disruption-budgets"],
+        )
 
     def _connection(self) -> Connection:
         try:

@@ -25,10 +25,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "observe": {"kube", "model", "timesource"},
     "operator": {"kube", "model", "observe", "timesource"},
     "proxy": {"kube", "model", "observe", "timesource"},
-    "settings": {"kube"},
+    "settings": {"kube", "model"},
     "local": {"kube", "listening", "model", "observe", "settings", "timesource"},
     "app": {"kube", "listening", "local", "model", "observe", "operator", "proxy", "settings", "timesource"},
-    "tap": {"app", "kube", "settings"},
+    "tap": {"app", "kube", "model", "settings"},
 }
 
 # Decisions: what they return depends on their arguments alone. A module (or a package, for all that is in it) whose

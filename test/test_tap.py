@@ -6,6 +6,7 @@ import pytest
 from twisted.python import usage
 
 from isoproxy.kube.config import own_namespace
+from isoproxy.model.proxies import ProxyImage, PullPolicy
 from isoproxy.settings import Role, ServiceName, Settings
 from isoproxy.tap import Options, makeService
 
@@ -73,6 +74,15 @@ def test_operators_that_agree_on_a_leader_do_so_in_a_namespace(kubeconfig: str) 
     assert found.election_namespace == "ops"
 
 
+def test_proxies_are_deployed_where_there_is_an_image_of_them(kubeconfig: str) -> None:
+    operator = ["--role", "operator", "--kubeconfig", kubeconfig]
+    assert settings(*operator).proxies is None
+    assert settings(*operator, "--proxy-image", "i:1").proxies == ProxyImage("i:1")
+    further = ["--proxy-pull-policy", "Always", "--proxy-pull-secret", "a", "--proxy-pull-secret", "b"]
+    found = settings(*operator, "--proxy-image", "i:1", *further, "--proxy-grace", "60", "--no-disruption-budgets")
+    assert found.proxies == ProxyImage("i:1", PullPolicy.ALWAYS, ("a", "b"), grace_seconds=60, budgets=False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
@@ -100,6 +110,10 @@ def test_operators_that_agree_on_a_leader_do_so_in_a_namespace(kubeconfig: str) 
             ["--role", "operator", "--leader-elect", "--leader-election-namespace", "A"],
             "--leader-election-namespace: 'A' is no name of a namespace",
         ),
+        (["--proxy-image", "i"], "--proxy-image is for --role operator on a cluster"),
+        (["--local", "--role", "operator", "--proxy-image", "i"], "--proxy-image is for --role operator on a cluster"),
+        (["--role", "operator", "--proxy-image", ""], "--proxy-image: an empty name is no image"),
+        (["--proxy-pull-policy", "never"], "--proxy-pull-policy: 'never' is none of IfNotPresent, Always, Never"),
         (["--nope"], "nope"),
     ],
 )

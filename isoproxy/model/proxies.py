@@ -1,5 +1,6 @@
 """The proxies of a service on a cluster: the Deployment, the Service that clients connect to, and what guards both."""
 
+import enum
 from dataclasses import dataclass
 
 from isoproxy.model import names
@@ -22,17 +23,27 @@ DEFAULT_RESOURCES: Json = {"requests": {"cpu": "100m", "memory": "128Mi"}}
 """Without any a proxy would be the first to be killed where memory is short, with everybody's connections."""
 
 
+class PullPolicy(enum.Enum):
+    """When a node asks for an image anew."""
+
+    IF_NOT_PRESENT = "IfNotPresent"
+    ALWAYS = "Always"
+    NEVER = "Never"
+
+
 @dataclass(frozen=True, slots=True)
 class ProxyImage:
-    """What the operator runs proxies from; its entry point is ``twistd isoproxy``.
+    """What an operator runs proxies from, and how; the image's entry point is ``twistd isoproxy``.
 
-    ``grace_seconds`` is how long past its Lease's expiry a proxy may use its stock.
+    ``grace_seconds`` is how long past its Lease's expiry a proxy may use its stock; ``budgets`` is whether the cluster
+    has policy/v1, and proxies so get a PodDisruptionBudget.
     """
 
     image: str
-    pull_policy: str = "IfNotPresent"
+    pull_policy: PullPolicy = PullPolicy.IF_NOT_PRESENT
     pull_secrets: tuple[str, ...] = ()
     grace_seconds: int = 300
+    budgets: bool = True
 
 
 def drain_seconds(service: DedicatedService) -> int:
@@ -128,7 +139,7 @@ def _container(service: DedicatedService, image: ProxyImage) -> Json:
     return {
         "name": "proxy",
         "image": image.image,
-        "imagePullPolicy": image.pull_policy,
+        "imagePullPolicy": image.pull_policy.value,
         "args": [
             "--role=proxy",
             f"--service={service.metadata.namespace}/{service.metadata.name}",

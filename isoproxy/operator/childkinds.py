@@ -20,6 +20,7 @@ from isoproxy.model import names
 from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import Json, parse
+from isoproxy.model.proxies import ProxyImage
 from isoproxy.operator.actions import Child
 from isoproxy.operator.observed import ChildObject
 
@@ -52,9 +53,16 @@ WALLS = STAGES[0]
 """What every service has, whoever runs its proxies, and what stands before its pods."""
 
 
-def resources(*, with_proxies: bool) -> tuple[Resource, ...]:
-    """Return the kinds of children, each once, with or without those that proxies are deployed as."""
-    return tuple(dict.fromkeys(resource_of(child) for child in (Child if with_proxies else WALLS)))
+def made_from(image: ProxyImage | None) -> tuple[Child, ...]:
+    """Return the children that a service has whose proxies are deployed from ``image``, or by others."""
+    if image is None:
+        return WALLS
+    return tuple(child for child in Child if image.budgets or child is not Child.DISRUPTION_BUDGET)
+
+
+def resources(image: ProxyImage | None) -> tuple[Resource, ...]:
+    """Return the kinds of those children, each once."""
+    return tuple(dict.fromkeys(resource_of(child) for child in made_from(image)))
 
 
 def resource_of(child: Child) -> Resource:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from isoproxy.model import manifests, proxies, proxyaccess
 from isoproxy.model.parsing import Json
 from isoproxy.operator.actions import ApplyChild, Child
-from isoproxy.operator.childkinds import STAGES, WALLS, fingerprint, title
+from isoproxy.operator.childkinds import STAGES, WALLS, fingerprint, made_from, title
 from isoproxy.operator.observed import ChildObject, Observed, Obstacle
 
 
@@ -63,7 +63,7 @@ def _wanted(observed: Observed) -> dict[Child, Json]:
     wall = manifests.network_policy(service, ports_in_use=ports)
     if image is None:
         return {Child.NETWORK_POLICY: wall, Child.SETTINGS: manifests.settings_config_map(service)}
-    return {
+    wanted = {
         Child.NETWORK_POLICY: wall,
         Child.SETTINGS: manifests.settings_config_map(service, listen_port=proxyaccess.CLIENTS_PORT),
         Child.PROXY_POLICY: proxyaccess.network_policy(service, ports_in_use=ports),
@@ -74,6 +74,7 @@ def _wanted(observed: Observed) -> dict[Child, Json]:
         Child.SERVICE: proxies.client_service(service),
         Child.DISRUPTION_BUDGET: proxies.disruption_budget(service),
     }
+    return {child: wanted[child] for child in made_from(image)}
 
 
 def _differs(child: Child, manifest: Json, observed: Observed) -> bool:

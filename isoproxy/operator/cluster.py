@@ -22,6 +22,7 @@ from isoproxy.model.dedicatedservice import DedicatedService, InvalidService, pa
 from isoproxy.model.isolationpod import IsolationPod
 from isoproxy.model.parsing import parser
 from isoproxy.model.pod import Pod
+from isoproxy.model.proxies import ProxyImage
 from isoproxy.model.proxylease import ProxyLease
 from isoproxy.operator import childkinds
 from isoproxy.operator.expectations import Expectations, HasMetadata
@@ -93,8 +94,8 @@ def _service_uid(item: HasMetadata) -> str:
 class Cluster:
     """Every object that the operator decides from, in the given namespaces (none given: all of them).
 
-    ``on_change`` is called with the uids of the services that something was seen of. The kinds that make up proxies
-    are watched only ``with_proxies``: that takes rights that an operator needs for nothing else.
+    ``on_change`` is called with the uids of the services that something was seen of. The kinds that proxies are made
+    of are watched only where there is an image to make them from: it takes rights that nothing else does.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class Cluster:
         api: KubeApi,
         clock: IReactorTime,
         namespaces: tuple[str, ...],
-        with_proxies: bool,
+        proxy_image: ProxyImage | None,
         on_change: Callable[[set[str]], None],
     ) -> None:
         self._api = api
@@ -114,7 +115,7 @@ class Cluster:
         self.pods: Kind[Pod] = Kind()
         self.leases: Kind[ProxyLease] = Kind()
         self.children: dict[Resource, Kind[ChildObject]] = {
-            resource: Kind() for resource in childkinds.resources(with_proxies=with_proxies)
+            resource: Kind() for resource in childkinds.resources(proxy_image)
         }
         self._reflectors: list[Reflector[Any]] = []
         for namespace in namespaces or (None,):

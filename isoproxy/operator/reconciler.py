@@ -77,7 +77,7 @@ class Reconciler(Service):
             api=api,
             clock=time.reactor,
             namespaces=namespaces,
-            with_proxies=proxy_image is not None,
+            proxy_image=proxy_image,
             on_change=self._seen,
         )
         self._publisher = Publisher(api=api, time=time)

@@ -9,7 +9,7 @@ from kubernetes.client import V1Deployment, V1PodDisruptionBudget, V1Service
 from isoproxy.model import manifests, names, proxies, proxyaccess
 from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.parsing import Json
-from isoproxy.model.proxies import ProxyImage
+from isoproxy.model.proxies import ProxyImage, PullPolicy
 from isoproxy.model.proxysettings import ProxySettings
 from isoproxy.proxy import service as proxy_service
 from isoproxy.tap import Options
@@ -133,7 +133,7 @@ class TestDeployment:
         assert container(proxy={"resources": asked})["resources"] == asked
 
     def test_is_pulled_as_the_operator_was_told(self) -> None:
-        image = ProxyImage("r.example/isoproxy:2", "Always", ("one", "two"))
+        image = ProxyImage("r.example/isoproxy:2", PullPolicy.ALWAYS, ("one", "two"))
         assert container(image)["image"] == "r.example/isoproxy:2"
         assert container(image)["imagePullPolicy"] == "Always"
         assert template(image)["spec"]["imagePullSecrets"] == [{"name": "one"}, {"name": "two"}]

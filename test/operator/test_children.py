@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from isoproxy.kube.resources import CONFIG_MAPS, NETWORK_POLICIES, POD_DISRUPTION_BUDGETS
 from isoproxy.model import manifests
 from isoproxy.model.dedicatedservice import NetworkSpec, ProxySpec, QueueSpec, ServiceSpec, SessionSpec
 from isoproxy.model.metadata import OwnerReference
+from isoproxy.model.proxies import ProxyImage
 from isoproxy.operator import children
 from isoproxy.operator.actions import ApplyChild, Child
 from isoproxy.operator.childkinds import STAGES, WALLS, find, resources
@@ -86,7 +88,16 @@ def test_pods_do_not_wait_for_the_proxies() -> None:
 def test_without_an_image_proxies_are_somebody_else_s_business() -> None:
     assert set(Scene().children) == set(WALLS)
     assert set(Scene().deploy().children) == set(Child)
-    assert set(resources(with_proxies=False)) < set(resources(with_proxies=True))
+
+
+def test_kinds_that_are_of_no_use_or_not_there_are_not_even_watched() -> None:
+    assert resources(None) == (NETWORK_POLICIES, CONFIG_MAPS)
+    without, everything = resources(ProxyImage("i", budgets=False)), resources(ProxyImage("i"))
+    assert set(everything) - set(without) == {POD_DISRUPTION_BUDGETS}
+    scene = Scene().deploy()
+    scene.proxy_image = ProxyImage("isoproxy:1", budgets=False)
+    scene.children.pop(Child.DISRUPTION_BUDGET)
+    assert not applied(scene)
 
 
 @pytest.mark.parametrize("child", WALLS)
