@@ -106,7 +106,7 @@ class Applier:
         except NameTaken:
             result.obstacles[action.child] = children.taken(action.title)
         except (Forbidden, Invalid) as error:
-            result.obstacles[action.child] = children.refused(action.title, str(error))
+            result.obstacles[action.child] = children.refused(action.title, error.message or str(error))
 
     @singledispatchmethod
     def _do(self, action: Action) -> Coroutine[Any, Any, None]:

@@ -1,0 +1,366 @@
+"""An operator that deploys proxies: what it makes of a service, keeps right, and leaves alone."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from isoproxy.kube.errors import Forbidden, Invalid, UnknownOutcome
+from isoproxy.kube.resources import (
+    CONFIG_MAPS,
+    DEDICATED_SERVICES,
+    DEPLOYMENTS,
+    NETWORK_POLICIES,
+    POD_DISRUPTION_BUDGETS,
+    PODS,
+    ROLE_BINDINGS,
+    ROLES,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    Json,
+    Resource,
+)
+from isoproxy.local.apiserver.core import Core
+from isoproxy.local.apiserver.kinds.kind import Kind
+from isoproxy.local.apiserver.schema import models
+from isoproxy.model.proxies import ProxyImage
+from isoproxy.observe.metrics import Metrics
+from isoproxy.operator.reconciler import Reconciler
+from isoproxy.timesource import TimeSource
+from test.memoryapi import MemoryApi
+from test.operator.test_reconciler import World, names_of
+
+CHILDREN = {
+    NETWORK_POLICIES: {"s-pods", "s-proxy"},
+    CONFIG_MAPS: {"s-proxy"},
+    SERVICE_ACCOUNTS: {"s-proxy"},
+    ROLES: {"s-proxy"},
+    ROLE_BINDINGS: {"s-proxy"},
+    DEPLOYMENTS: {"s-proxy"},
+    SERVICES: {"s-proxy"},
+    POD_DISRUPTION_BUDGETS: {"s-proxy"},
+}
+
+
+class DeployingWorld(World):
+    """A world whose API server knows what proxies are made of, and whose operator makes them."""
+
+    def start_operator(self, api: MemoryApi | None = None) -> Reconciler:
+        if not self.operators:
+            serve_what_proxies_are_made_of(self.core)
+        operator = Reconciler(
+            time=TimeSource.simulated(self.clock),
+            api=api or self.api,
+            random=random.Random(len(self.operators) + 1),
+            metrics=Metrics(),
+            proxy_image=ProxyImage("isoproxy:1"),
+        )
+        operator.startService()
+        self.operators.append(operator)
+        return operator
+
+    def restart_operator(self) -> None:
+        self.operators[-1].stopService()
+        self.settle(1)
+        self.api.requests.clear()
+        self.start_operator()
+
+    def one(self, resource: Resource, name: str = "s-proxy") -> Json:
+        found: Json = self.do(self.hand.get(resource, name, namespace="n"))
+        return found
+
+    def change(self, resource: Resource, patch: Json, name: str = "s-proxy") -> None:
+        self.do(self.hand.patch(resource, name, patch, namespace="n"))
+
+    def applied(self) -> list[tuple[str, str]]:
+        """What the operator has applied so far, in order: kinds and names."""
+        plurals = {resource.plural for resource in CHILDREN}
+        return [(kind, name) for verb, kind, name in self.api.requests if verb == "patch" and kind in plurals]
+
+    def condition(self, kind: str) -> Json:
+        [shown] = self.all(DEDICATED_SERVICES)
+        found: Json = next(one for one in shown["status"]["conditions"] if one["type"] == kind)
+        return found
+
+
+def serve_what_proxies_are_made_of(core: Core) -> None:
+    """Add the kinds that the embedded server has no use for, as far as every kind is alike."""
+    for resource in (DEPLOYMENTS, ROLES, ROLE_BINDINGS, POD_DISRUPTION_BUDGETS):
+        core._serve(
+            Kind(
+                group=resource.group,
+                version=resource.version,
+                plural=resource.plural,
+                singular=resource.kind.lower(),
+                kind=resource.kind,
+                list_kind=f"{resource.kind}List",
+                schema=models.node(f"V1{resource.kind}"),
+                bucket=resource.plural,
+                model=f"V1{resource.kind}",
+                status="status" in models.node(f"V1{resource.kind}").properties,
+            )
+        )
+
+
+@pytest.fixture
+def world() -> Iterator[DeployingWorld]:
+    made = DeployingWorld()
+    made.settle(0.2)
+    yield made
+    for operator in made.operators:
+        operator.stopService()
+    made.clock.advance(0)
+    assert not made.clock.getDelayedCalls()
+
+
+def test_a_service_gets_its_walls_then_its_proxies_rights_and_then_its_proxies(world: DeployingWorld) -> None:
+    world.service()
+    world.settle()
+    for resource, names in CHILDREN.items():
+        assert names_of(world.all(resource)) == names, resource.kind
+    order = world.applied()
+    assert len(order) == 9, "each once"
+    assert set(order[:2]) == {("networkpolicies", "s-pods"), ("configmaps", "s-proxy")}
+    assert order.index(("roles", "s-proxy")) < order.index(("rolebindings", "s-proxy"))
+    assert order.index(("networkpolicies", "s-proxy")) < order.index(("deployments", "s-proxy"))
+    assert order.index(("rolebindings", "s-proxy")) < order.index(("deployments", "s-proxy"))
+    assert len(world.all(PODS)) == 3
+
+
+def test_everything_goes_with_its_service(world: DeployingWorld) -> None:
+    service = world.service()
+    world.settle()
+    for resource in CHILDREN:
+        for child in world.all(resource):
+            assert [owner["uid"] for owner in child["metadata"]["ownerReferences"]] == [service["metadata"]["uid"]]
+    world.do(world.hand.delete(DEDICATED_SERVICES, "s", namespace="n"))
+    world.settle(15)
+    assert not any(world.all(resource) for resource in CHILDREN)
+
+
+def test_an_operator_that_has_nothing_to_do_asks_nothing(world: DeployingWorld) -> None:
+    world.service()
+    world.settle(5)
+    world.api.requests.clear()
+    world.settle(60, step=0.5)
+    assert world.applied() == []
+
+
+def test_a_restarted_operator_applies_each_once_and_changes_nothing(world: DeployingWorld) -> None:
+    world.service()
+    world.settle(5)
+    before = {resource: world.all(resource) for resource in CHILDREN}
+    world.restart_operator()
+    world.settle(30)
+    assert len(world.applied()) == len(set(world.applied())) == 9
+    assert {resource: world.all(resource) for resource in CHILDREN} == before
+
+
+@pytest.mark.parametrize(
+    ("resource", "name", "patch"),
+    [
+        (NETWORK_POLICIES, "s-pods", {"spec": {"egress": [{}]}}),
+        (NETWORK_POLICIES, "s-proxy", {"spec": {"egress": [{}]}}),
+        (CONFIG_MAPS, "s-proxy", {"data": {"settings.json": "{}"}}),
+        (ROLES, "s-proxy", {"rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]}),
+        (ROLE_BINDINGS, "s-proxy", {"subjects": [{"kind": "User", "name": "mallory"}]}),
+        (DEPLOYMENTS, "s-proxy", {"spec": {"replicas": 0}}),
+        (SERVICES, "s-proxy", {"spec": {"selector": {"soh.re/role": "pod"}}}),
+        (POD_DISRUPTION_BUDGETS, "s-proxy", {"spec": {"maxUnavailable": "100%"}}),
+        (SERVICE_ACCOUNTS, "s-proxy", {"metadata": {"labels": {"app.kubernetes.io/component": None}}}),
+    ],
+)
+def test_what_another_hand_changed_is_put_right(
+    world: DeployingWorld, resource: Resource, name: str, patch: Json
+) -> None:
+    world.service()
+    world.settle(5)
+    before = said(world.one(resource, name))
+    world.change(resource, patch, name)
+    assert said(world.one(resource, name)) != before
+    world.api.requests.clear()
+    world.settle(10)
+    assert said(world.one(resource, name)) == before
+    assert world.applied() == [(resource.plural, name)], "once, and nothing else"
+
+
+def said(obj: Json) -> Json:
+    """An object without what counts its changes."""
+    volatile = ("resourceVersion", "generation", "managedFields")
+    return obj | {"metadata": {key: value for key, value in obj["metadata"].items() if key not in volatile}}
+
+
+def test_what_others_add_is_theirs(world: DeployingWorld) -> None:
+    world.service()
+    world.settle(5)
+    world.change(DEPLOYMENTS, {"metadata": {"annotations": {"who": "them"}}, "spec": {"revisionHistoryLimit": 2}})
+    world.settle(5)
+    found = world.one(DEPLOYMENTS)
+    assert (found["metadata"]["annotations"]["who"], found["spec"]["revisionHistoryLimit"]) == ("them", 2)
+    world.api.requests.clear()
+    world.settle(30, step=0.5)
+    assert world.applied() == [], "nobody fights about it"
+
+
+def test_a_child_whose_labels_were_taken_away_gets_them_back(world: DeployingWorld) -> None:
+    world.service()
+    world.settle(5)
+    before = world.one(DEPLOYMENTS)
+    world.change(DEPLOYMENTS, {"metadata": {"labels": None}})
+    world.settle(5)
+    after = world.one(DEPLOYMENTS)
+    assert after["metadata"]["labels"] == before["metadata"]["labels"]
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+
+
+def test_a_deleted_child_is_made_again(world: DeployingWorld) -> None:
+    world.service()
+    world.settle(5)
+    before = world.one(SERVICES)
+    world.do(world.hand.delete(SERVICES, "s-proxy", namespace="n"))
+    world.settle(5)
+    assert world.one(SERVICES)["metadata"]["uid"] != before["metadata"]["uid"]
+    assert world.one(SERVICES)["spec"] == before["spec"]
+
+
+def test_what_is_no_longer_asked_for_goes_also_after_a_restart(world: DeployingWorld) -> None:
+    world.service(service={"port": 7000, "annotations": {"a": "b", "c": "d"}})
+    world.settle(5)
+    world.restart_operator()
+    changed = {"spec": {"service": {"port": 8000, "annotations": {"a": None}}}}
+    world.do(world.hand.patch(DEDICATED_SERVICES, "s", changed, namespace="n"))
+    world.settle(5)
+    found = world.one(SERVICES)
+    assert [port["port"] for port in found["spec"]["ports"]] == [8000]
+    assert found["metadata"]["annotations"] == {"c": "d"}
+
+
+def foreign(resource: Resource) -> Json:
+    """Somebody else's object of the name, as alike to ours as an accident could make it."""
+    labels = {"app.kubernetes.io/name": "s"}
+    spec: dict[Resource, Json] = {
+        NETWORK_POLICIES: {"spec": {"podSelector": {}}},
+        SERVICES: {"spec": {"ports": [{"port": 1}]}},
+        DEPLOYMENTS: {
+            "spec": {"selector": {}, "template": {"spec": {"containers": [{"name": "main", "image": "theirs"}]}}}
+        },
+        ROLE_BINDINGS: {"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "theirs"}},
+    }
+    kinds = {"apiVersion": resource.api_version, "kind": resource.kind}
+    return kinds | {"metadata": {"name": "s-proxy", "labels": labels}} | spec.get(resource, {})
+
+
+@pytest.mark.parametrize("resource", list(CHILDREN), ids=lambda resource: resource.kind)
+class TestANameOfSomebodyElse:
+    def test_is_waited_for_and_told(self, world: DeployingWorld, resource: Resource) -> None:
+        theirs = world.do(world.hand.create(resource, foreign(resource), namespace="n"))
+        world.service()
+        world.settle(20)
+        assert world.one(resource) == theirs
+        degraded = world.condition("Degraded")
+        assert degraded["reason"] == "NameTaken"
+        assert f"{resource.kind} s-proxy belongs to someone else" in degraded["message"]
+        world.do(world.hand.delete(resource, "s-proxy", namespace="n"))
+        world.settle(20)
+        assert world.condition("Degraded")["status"] == "False"
+        assert world.all(DEPLOYMENTS)
+
+    def test_is_not_taken_over_in_a_race_either(self, world: DeployingWorld, resource: Resource) -> None:
+        theirs: list[Json] = []
+
+        def come_first(verb: str, what: Resource, name: str) -> None:
+            if verb == "patch" and what is resource and name == "s-proxy" and not theirs:
+                theirs.append(world.do(world.hand.create(resource, foreign(resource), namespace="n")))
+
+        world.api.before = come_first
+        world.service()
+        world.settle(10)
+        assert [world.one(resource)] == theirs
+
+
+def test_no_proxy_runs_under_an_account_of_somebody_else(world: DeployingWorld) -> None:
+    world.do(world.hand.create(SERVICE_ACCOUNTS, foreign(SERVICE_ACCOUNTS), namespace="n"))
+    world.service()
+    world.settle(20)
+    assert world.all(ROLE_BINDINGS) == world.all(DEPLOYMENTS) == []
+    assert len(world.all(PODS)) == 3
+
+
+@pytest.mark.parametrize("error", [Invalid(422, message="spec.ports[0].nodePort: taken"), Forbidden(403, message="no")])
+def test_what_is_refused_is_told_tried_again_now_and_then_and_does_not_slow_down_the_pool(
+    world: DeployingWorld, error: Any
+) -> None:
+    def refuse(verb: str, what: Resource, name: str) -> None:
+        if verb == "patch" and what is SERVICES:
+            raise error
+
+    world.api.before = refuse
+    world.service()
+    world.settle(2)
+    assert len(world.all(PODS)) == 3
+    world.settle(58)
+    tried = world.applied().count(("services", "s-proxy"))
+    assert 5 <= tried <= 13
+    degraded = world.condition("Degraded")
+    assert (degraded["reason"], error.message in degraded["message"]) == ("ChildRefused", True)
+    since = degraded["lastTransitionTime"]
+    world.settle(20)
+    assert world.condition("Degraded")["lastTransitionTime"] == since, "it does not come and go with each try"
+    world.api.before = lambda verb, resource, name: None
+    world.settle(10)
+    assert world.condition("Degraded")["status"] == "False"
+    assert world.all(SERVICES)
+
+
+def test_an_apply_whose_reply_is_lost_is_found_to_have_been_made(world: DeployingWorld) -> None:
+    lost: set[tuple[str, str]] = set()
+
+    def lose(verb: str, what: Resource, name: str) -> None:
+        if verb == "patch" and what in CHILDREN and (what.plural, name) not in lost:
+            lost.add((what.plural, name))
+            raise UnknownOutcome()
+
+    world.api.after = lose
+    world.service()
+    world.settle(120, step=0.5)
+    assert len(lost) == 9
+    for resource, names in CHILDREN.items():
+        assert names_of(world.all(resource)) == names, resource.kind
+    assert world.condition("Degraded")["status"] == "False"
+
+
+def test_two_operators_of_one_image_do_not_fight(world: DeployingWorld) -> None:
+    other = MemoryApi(world.core, world.clock)
+    world.start_operator(other)
+    world.service()
+    world.settle(10)
+    world.api.requests.clear()
+    other.requests.clear()
+    before = {resource: world.all(resource) for resource in CHILDREN}
+    world.settle(60, step=0.5)
+    assert {resource: world.all(resource) for resource in CHILDREN} == before
+    assert world.applied() == []
+
+
+def test_a_service_without_a_proxy_that_accepts_says_that_they_are_starting(world: DeployingWorld) -> None:
+    service = world.service()
+    world.settle(5)
+    ready = world.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "ProxiesStarting")
+    assert "Deployment s-proxy" in ready["message"]
+    world.proxy(service, "pod-1", held="3")
+    world.settle(5)
+    assert world.condition("Ready")["status"] == "True"
+
+
+def test_a_service_of_the_same_name_gets_children_of_its_own(world: DeployingWorld) -> None:
+    world.service()
+    world.settle(5)
+    world.do(world.hand.delete(DEDICATED_SERVICES, "s", namespace="n"))
+    new = world.service()
+    world.settle(30)
+    for resource, names in CHILDREN.items():
+        assert names_of(world.all(resource)) == names, resource.kind
+        owners = {child["metadata"]["ownerReferences"][0]["uid"] for child in world.all(resource)}
+        assert owners == {new["metadata"]["uid"]}
