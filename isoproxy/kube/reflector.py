@@ -11,7 +11,15 @@ from twisted.internet.task import deferLater
 
 from isoproxy.kube.api import KubeApi, Watch
 from isoproxy.kube.cache import Cache, Change, Key, Version
-from isoproxy.kube.errors import ApiError, KubeError, TooManyRequests, WatchBroken, WatchEnded, WatchExpired
+from isoproxy.kube.errors import (
+    ApiError,
+    KubeError,
+    NotSent,
+    TooManyRequests,
+    WatchBroken,
+    WatchEnded,
+    WatchExpired,
+)
 from isoproxy.kube.resources import Json, Resource
 from isoproxy.kube.retry import full_jitter
 
@@ -24,6 +32,7 @@ R = TypeVar("R")
 
 SHORT_WATCH = 1.0  # seconds; a watch that ends sooner and brought nothing counts as a failure
 LONGEST_PAUSE = 30.0  # seconds
+FAILURES_WHEN_BACK = 3  # how many a server that can be reached again is counted, however long it was away
 MAX_DESCRIPTION = 500  # characters of an error that are logged
 
 
@@ -62,6 +71,7 @@ class Reflector(Generic[T]):
 
         self._cache = Cache(parse, self._refused)
         self._failures = 0  # in a row
+        self._unreachable = False  # at the last of them
         self._started = self._stopped = self._ended = False
         self._waiting: Deferred[Any] | None = None  # what the coroutine awaits
         self._told_of_the_end: list[Deferred[None]] = []
@@ -183,6 +193,10 @@ class Reflector(Generic[T]):
             return 0.0
         if isinstance(error, WatchExpired) or not _leaves_cursor(error):
             self._cache.cursor = None
+        unreachable = isinstance(error, NotSent)
+        if self._unreachable and not unreachable:
+            self._failures = min(self._failures, FAILURES_WHEN_BACK)
+        self._unreachable = unreachable
         self._failures += 1
         if self._failures == 1 and isinstance(error, WatchEnded | WatchExpired):
             return 0.0  # both are business as usual; one that comes again with nothing in between is not

@@ -222,6 +222,20 @@ def test_pauses_grow_with_each_failure_up_to_a_bound_and_start_small_after_a_suc
     assert script.delay() == pytest.approx(0.1)
 
 
+def test_a_server_that_answers_again_is_asked_again_soon_if_not_as_soon_as_at_first() -> None:
+    """A kube-apiserver that has just started says 503 for a second."""
+    script = Script()
+    for _ in range(10):
+        script.list_fails(NotSent("down"))
+        script.clock.advance(script.delay())
+    delays = []
+    for error in (ServerError(503), ServerError(503), NotSent("down"), ServerError(503)):
+        script.list_fails(error)
+        delays.append(script.delay())
+        script.clock.advance(delays[-1])
+    assert delays == pytest.approx([0.8, 1.6, 3.2, 0.8])
+
+
 def test_a_list_that_works_is_no_success_while_no_watch_does() -> None:
     script = Script()
     delays = []
