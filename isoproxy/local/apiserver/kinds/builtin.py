@@ -7,12 +7,12 @@ from isoproxy.local.apiserver.kinds.crds import CrdBehaviour
 from isoproxy.local.apiserver.kinds.kind import Kind
 from isoproxy.local.apiserver.kinds.networkpolicies import NetworkPolicyBehaviour
 from isoproxy.local.apiserver.kinds.pods import PodBehaviour
+from isoproxy.local.apiserver.kinds.services import ServiceBehaviour
 from isoproxy.local.apiserver.kinds.simple import (
     DataBehaviour,
     LeaseBehaviour,
     NamespaceBehaviour,
     SecretBehaviour,
-    ServiceBehaviour,
 )
 from isoproxy.local.apiserver.schema import models
 

@@ -1,4 +1,4 @@
-"""Namespaces, Services and what else needs little beyond its schema. Pure."""
+"""Namespaces, ConfigMaps and what else needs little beyond its schema. Pure."""
 
 import re
 from base64 import b64encode
@@ -31,44 +31,6 @@ class NamespaceBehaviour(Behaviour):
         phase = "Terminating" if old["metadata"].get("deletionTimestamp") else "Active"
         status = (obj.get("status") or {}) | {"phase": phase}
         return obj | {"metadata": obj["metadata"] | {"labels": labels}, "spec": old["spec"], "status": status}
-
-
-class StatusBehaviour(Behaviour):
-    """A new object's status is what the server says, never what was sent."""
-
-    def __init__(self, status: Json) -> None:
-        self._status = status
-
-    def prepare_create(self, obj: Json) -> Json:
-        return obj | {"status": self._status}
-
-
-class ServiceBehaviour(StatusBehaviour):
-    """No address is allocated: nothing here routes to Services."""
-
-    def __init__(self) -> None:
-        super().__init__({"loadBalancer": {}})
-
-    def prepare_create(self, obj: Json) -> Json:
-        return super().prepare_create(self._filled(obj))
-
-    def prepare_update(self, obj: Json, old: Json) -> Json:
-        del old
-        return self._filled(obj)
-
-    def _filled(self, obj: Json) -> Json:
-        spec: Json = obj.get("spec") or {}
-        if spec.get("ports"):
-            spec = spec | {"ports": [{"targetPort": port.get("port")} | port for port in spec["ports"]]}
-        return obj | {"spec": spec}
-
-    def validate(self, obj: Json, old: Json | None) -> list[FieldError]:
-        del old
-        kind = obj["spec"].get("type")
-        if kind in ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName", None):
-            return []
-        detail = 'supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"'
-        return [FieldError("Unsupported value", "spec.type", detail, kind)]
 
 
 class DataBehaviour(Behaviour):

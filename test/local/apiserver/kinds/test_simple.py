@@ -28,14 +28,6 @@ def test_a_key_that_can_be_no_file_is_refused(key: str) -> None:
     assert "config key" in refused(server.create, server.config_maps, config_map() | {"data": {key: "x"}}).message
 
 
-def test_a_service_is_completed() -> None:
-    server = Server()
-    made = server.create(server.kind("services"), {"metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}]}})
-    assert made["spec"]["type"] == "ClusterIP"
-    assert made["spec"]["ports"] == [{"port": 80, "protocol": "TCP", "targetPort": 80}]
-    assert made["status"] == {"loadBalancer": {}}
-
-
 def test_a_namespace_is_labelled_with_its_name_whatever_is_asked() -> None:
     server = Server()
     kind = server.kind("namespaces")
