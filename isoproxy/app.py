@@ -49,6 +49,8 @@ class Application(Service):
         self._pages: list[IListeningPort] = []
         self._machine: Machine | None = None
         self._client: KubeClient | None = None
+        # A host name alone may be another process's too, or an earlier one's.
+        self._identity = f"{socket.gethostname()}_{uuid.uuid4()}"
         self._operator: Reconciler | LedOperator | None = None
         self._proxies: ProxyHost | None = None
         self._starting: Deferred[None] = succeed(None)
@@ -106,7 +108,7 @@ class Application(Service):
             api=client,
             time=TimeSource.real(self._reactor),
             namespace=namespace,
-            identity=f"{socket.gethostname()}_{uuid.uuid4()}",
+            identity=self._identity,
             make=self._operator_over,
         )
 
@@ -119,6 +121,7 @@ class Application(Service):
             namespaces=self._settings.namespaces,
             grace_seconds=self._settings.proxy_grace,
             proxy_image=self._settings.proxies,
+            instance=self._identity,
         )
 
     def _start_proxies(self, client: KubeClient) -> None:

@@ -16,6 +16,7 @@ from isoproxy.kube.api import KubeApi
 from isoproxy.model.dedicatedservice import DedicatedService, InvalidService
 from isoproxy.model.proxies import ProxyImage
 from isoproxy.model.timestamps import rfc3339
+from isoproxy.observe.events import Events
 from isoproxy.observe.metrics import Metrics
 from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator import status
@@ -24,6 +25,7 @@ from isoproxy.operator.apply import Applier, Result
 from isoproxy.operator.childkinds import find, resource_of
 from isoproxy.operator.cluster import Cluster
 from isoproxy.operator.durations import Fact
+from isoproxy.operator.herald import Herald
 from isoproxy.operator.housekeeping import Housekeeping
 from isoproxy.operator.observed import Applied, Observed
 from isoproxy.operator.obstacles import Obstacles
@@ -31,6 +33,7 @@ from isoproxy.operator.pacing import Pacing
 from isoproxy.operator.planner import Plan, plan
 from isoproxy.operator.publisher import Publisher
 from isoproxy.operator.standing import Entry, Standing
+from isoproxy.operator.troubles import of_invalid, troubles
 from isoproxy.operator.workqueue import Workqueue
 from isoproxy.timesource import TimeSource
 
@@ -67,8 +70,10 @@ class Reconciler(Service):
         namespaces: tuple[str, ...] = (),
         grace_seconds: float = 300.0,
         proxy_image: ProxyImage | None = None,
+        instance: str = "isoproxy",
     ) -> None:
-        """``proxy_image`` is what each service's proxies are deployed from; without it they are not our business."""
+        """``proxy_image`` is what each service's proxies are deployed from; without it they are not our business.
+        ``instance`` is what Events call this process."""
         self._proxy_image = proxy_image
         self._time = time
         self._random = random
@@ -81,12 +86,13 @@ class Reconciler(Service):
             on_change=self._seen,
         )
         self._publisher = Publisher(api=api, time=time)
+        self._herald = Herald(Events(api=api, time=time, instance=instance, suffix=self._suffix))
         self._applier = Applier(
             api=api,
             cluster=self._cluster,
             monotonic=time.monotonic,
             timestamp=lambda: rfc3339(time.utcnow()),
-            suffix=lambda: "".join(random.choices(SUFFIX_ALPHABET, k=SUFFIX_LENGTH)),
+            suffix=self._suffix,
             lost=partial(metrics.connection_ended, outcome=Outcome.PROXY_LOST),
         )
         self._housekeeping = Housekeeping(
@@ -98,6 +104,9 @@ class Reconciler(Service):
         self._loop = LoopingCall(self._tick)
         self._loop.clock = time.reactor
 
+    def _suffix(self) -> str:
+        return "".join(self._random.choices(SUFFIX_ALPHABET, k=SUFFIX_LENGTH))
+
     @property
     def synced(self) -> bool:
         """Whether every kind has been listed once: before that nothing is concluded."""
@@ -108,6 +117,7 @@ class Reconciler(Service):
         self._acts = True
         for memory in self._memories.values():
             memory.since = {}  # what held before may have ceased, and begun again, while nobody looked
+        self._herald.begin_anew()
         self._seen(set())
 
     def stand_by(self) -> None:
@@ -132,6 +142,7 @@ class Reconciler(Service):
     async def _stop(self) -> None:
         waiting = [self._cluster.stop(), self._queue.stop()]
         await DeferredList(waiting, consumeErrors=True)
+        self._herald.stop()
 
     async def _tick(self) -> None:
         """Look at everything once; what goes wrong is logged, and tried again at the next tick."""
@@ -153,6 +164,7 @@ class Reconciler(Service):
                 self._metrics.remove_pods(*self._memories.pop(uid).name)
                 self._cluster.forget(uid)
                 self._publisher.forget(uid)
+                self._herald.forget(uid)
 
     def _seen(self, uids: set[str]) -> None:
         if self.running and self._acts and self.synced:
@@ -171,8 +183,9 @@ class Reconciler(Service):
             _raise_first(result.failures)
             return math.inf
         if isinstance(service, InvalidService):
-            wanted = status.invalid(service, self._publisher.current(service), self._publisher.now())
-            return await self._publisher.publish(service, wanted)
+            current = self._publisher.current(service)
+            self._herald.tell(service, of_invalid(service), current.conditions)
+            return await self._publisher.publish(service, status.invalid(service, current, self._publisher.now()))
         observed = self._observe(service, memory)
         planned = plan(observed, self._time.monotonic(), self._random.random())
         memory.pacing, memory.since = planned.pacing, planned.since
@@ -183,6 +196,7 @@ class Reconciler(Service):
         current = self._publisher.current(service)
         # An obstacle that is just being tried again still is one.
         observed = replace(observed, obstacles=memory.obstacles.known())
+        self._herald.tell(service, troubles(observed, planned.entries), current.conditions)
         wanted = status.status(observed, planned, current, self._publisher.now())
         wait = await self._publisher.publish(service, wanted)
         _raise_first(result.failures)

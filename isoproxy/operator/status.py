@@ -7,11 +7,11 @@ from isoproxy.model.dedicatedservice import DedicatedServiceStatus, InvalidServi
 from isoproxy.model.pod import Condition
 from isoproxy.operator.actions import Child, MakePod, Recall
 from isoproxy.operator.childkinds import title
-from isoproxy.operator.children import obstacles
 from isoproxy.operator.liveness import Verdict
 from isoproxy.operator.observed import Observed
 from isoproxy.operator.planner import Plan
 from isoproxy.operator.standing import Entry, Standing
+from isoproxy.operator.troubles import troubles
 
 _UNUSED = (Standing.WARM, Standing.STOCKED)
 
@@ -84,37 +84,15 @@ def _progressing(observed: Observed, planned: Plan) -> Condition:
 
 
 def _degraded(observed: Observed, entries: tuple[Entry, ...]) -> Condition:
-    troubles = _troubles(observed, entries)
-    if not troubles:
+    found = troubles(observed, entries)
+    if not found:
         return Condition(type="Degraded", status="False", reason="AsWanted", message="")
     return Condition(
         type="Degraded",
         status="True",
-        reason=troubles[0][0],
-        message="; ".join(message for _, message in troubles)[:4096],
+        reason=found[0].reason,
+        message="; ".join(trouble.message for trouble in found)[:4096],
     )
-
-
-def _troubles(observed: Observed, entries: tuple[Entry, ...]) -> list[tuple[str, str]]:
-    """Return reasons and messages, the most telling first."""
-    troubles = [(obstacle.reason, obstacle.message) for obstacle in obstacles(observed).values()]
-    trouble = next((entry.pod.trouble for entry in entries if entry.pod is not None and _troubled(entry)), "")
-    if trouble or observed.pacing.failures:
-        troubles.append(("PodsFailing", f"pods do not start: {trouble or observed.pacing.trouble}"))
-    proxies = observed.proxies.values()
-    deaf = {proxy.lease.listen_error for proxy in proxies if proxy.lease and proxy.verdict is Verdict.ALIVE} - {""}
-    troubles += [("ListenFailed", error) for error in sorted(deaf)]
-    queued = sum(proxy.queued for proxy in proxies)
-    if queued and len(observed.pods) >= observed.service.spec.pod_ceiling:
-        troubles.append(("PoolExhausted", f"{queued} connections wait and maxPods is reached"))
-    if expired := sum(proxy.verdict is Verdict.EXPIRED for proxy in proxies):
-        troubles.append(("ProxyLost", f"{expired} proxies are not heard of"))
-    return troubles
-
-
-def _troubled(entry: Entry) -> bool:
-    unused = entry.standing in (Standing.STARTING, Standing.UNFIT, Standing.OVER)
-    return unused and entry.pod is not None and entry.pod.trouble != "" and not entry.record.status.outcome
 
 
 def _dated(

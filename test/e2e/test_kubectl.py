@@ -103,6 +103,26 @@ def test_describe_tells_spec_and_status(kubectl: Kubectl, service: str) -> None:
     assert "Ready:          True" in text
 
 
+def test_describe_tells_as_an_event_why_pods_do_not_start(kubectl: Kubectl, tmp_path: Path) -> None:
+    broken = dedicated_service("broken", ["who"])
+    broken["spec"]["command"] = ["/nowhere/program"]
+    kubectl("apply", "-f", write_manifests(tmp_path, broken))
+    try:
+        eventually(lambda: "PodsFailing" in _events_of(kubectl, "broken"), "it is told")
+        line = next(line for line in _events_of(kubectl, "broken").splitlines() if "PodsFailing" in line)
+        assert line.split()[0] == "Warning"
+        assert "soh.re/isoproxy" in line
+        assert "pods do not start" in line
+        for view in ("events", "events.events.k8s.io"):
+            assert "dedicatedservice/broken" in kubectl("get", view)
+    finally:
+        kubectl("delete", "dedi", "broken")
+
+
+def _events_of(kubectl: Kubectl, service: str) -> str:
+    return kubectl("describe", "dedi", service).partition("Events:")[2]
+
+
 def test_wait_ends_when_the_service_is_ready(kubectl: Kubectl, service: str, tmp_path: Path) -> None:
     assert "condition met" in kubectl("wait", "--for=condition=Ready", f"dedi/{service}", "--timeout=20s")
     gate = tmp_path / "gate"

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from isoproxy.observe.metrics import Live, Metrics
 from isoproxy.observe.outcomes import Outcome
+from isoproxy.operator.news import RECOVERED
 
-PAGE = (Path(__file__).parents[2] / "docs" / "observing.md").read_text(encoding="utf-8")
+TREE = Path(__file__).parents[2]
+PAGE = (TREE / "docs" / "observing.md").read_text(encoding="utf-8")
 
 
 def test_every_outcome_is_explained() -> None:
@@ -25,3 +27,10 @@ def test_every_metric_is_listed_with_its_labels() -> None:
     }
     rows = re.findall(r"^\| `(isoproxy_[a-z_]+)` \| ([a-z, ]+) \|", PAGE, re.MULTILINE)
     assert {name: set(labels.split(", ")) for name, labels in rows} == shown
+
+
+def test_every_reason_of_an_event_is_explained() -> None:
+    operator = "".join(path.read_text(encoding="utf-8") for path in (TREE / "isoproxy" / "operator").glob("*.py"))
+    told = {*re.findall(r'\b(?:Trouble|Obstacle)\(\s*"(\w+)"', operator), RECOVERED.reason}
+    table = PAGE.partition("## Events")[2].partition("##")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == told

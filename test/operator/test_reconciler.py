@@ -13,6 +13,7 @@ from isoproxy.kube.errors import Forbidden, NotSent, ServerError, UnknownOutcome
 from isoproxy.kube.resources import (
     CONFIG_MAPS,
     DEDICATED_SERVICES,
+    EVENTS,
     ISOLATION_PODS,
     LEASES,
     NAMESPACES,
@@ -448,3 +449,51 @@ def test_the_status_counts_and_is_written_at_most_once_a_second(world: World) ->
         world.settle(0.1)
     writes = [verb for verb, resource, _ in world.api.requests if (verb, resource) == ("patch", "dedicatedservices")]
     assert 1 <= len(writes) <= 11
+
+
+def told(world: World) -> list[tuple[str, str]]:
+    """Reason and note of each Event, in the order in which they were told."""
+    events = sorted(world.all(EVENTS), key=lambda event: event["eventTime"])
+    return [(event["reason"], event["message"]) for event in events]  # as the server keeps them
+
+
+def test_trouble_and_its_end_are_told_as_events_once_each_though_operators_come_and_go(world: World) -> None:
+    taken = {"metadata": {"name": "s-pods"}, "spec": {"podSelector": {}}}
+    world.do(world.hand.create(NETWORK_POLICIES, taken, namespace="n"))
+    service = world.service()
+    world.settle(10)
+    world.operators[0].stopService()
+    world.start_operator()
+    world.settle(10)
+    [(reason, note)] = told(world)
+    assert reason == "NameTaken"
+    assert "s-pods" in note
+    [event] = world.all(EVENTS)
+    assert event["involvedObject"]["uid"] == service["metadata"]["uid"]
+    world.do(world.hand.delete(NETWORK_POLICIES, "s-pods", namespace="n"))
+    world.settle(40)
+    assert [reason for reason, _ in told(world)] == ["NameTaken", "Recovered"]
+
+
+def test_a_spec_that_cannot_be_understood_is_told_as_an_event(world: World) -> None:
+    world.service(network={"allowedCIDRs": ["::ffff:10.0.0.0/120"]})
+    world.settle(10)
+    [(reason, note)] = told(world)
+    assert reason == "InvalidSpec"
+    assert "allowedCIDRs" in note
+
+
+def test_events_that_may_not_be_written_hold_up_nothing(world: World) -> None:
+    def refuse(verb: str, resource: Resource, name: str) -> None:
+        if resource is EVENTS:
+            raise Forbidden(403)
+
+    world.api.before = refuse
+    taken = {"metadata": {"name": "s-proxy"}}
+    world.do(world.hand.create(CONFIG_MAPS, taken, namespace="n"))
+    world.service()
+    world.settle(5)
+    world.do(world.hand.delete(CONFIG_MAPS, "s-proxy", namespace="n"))
+    world.settle(40)
+    assert len(world.all(PODS)) == 3
+    assert told(world) == []

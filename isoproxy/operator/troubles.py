@@ -1,0 +1,54 @@
+"""What is wrong with a service, from what a plan found. Pure."""
+
+from dataclasses import dataclass
+
+from isoproxy.model.dedicatedservice import InvalidService
+from isoproxy.operator.children import obstacles
+from isoproxy.operator.liveness import Verdict
+from isoproxy.operator.observed import Observed
+from isoproxy.operator.standing import Entry, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One thing that is wrong: a word for it, and a sentence about how it is now.
+
+    ``cause`` tells it from others of the same reason. ``gist`` is the sentence without what changes from one moment to
+    the next, where the message has that.
+    """
+
+    reason: str
+    message: str
+    cause: str = ""
+    gist: str = ""
+
+
+def troubles(observed: Observed, entries: tuple[Entry, ...]) -> list[Trouble]:
+    """Return what is wrong, the most telling first."""
+    found = [
+        Trouble(obstacle.reason, obstacle.message, cause=child.name) for child, obstacle in obstacles(observed).items()
+    ]
+    failing = next((entry.pod.trouble for entry in entries if entry.pod is not None and _is_troubled(entry)), "")
+    if failing or observed.pacing.failures:
+        why = failing or observed.pacing.trouble
+        found.append(Trouble("PodsFailing", f"pods do not start: {why}", cause=why.partition(":")[0]))
+    proxies = observed.proxies.values()
+    deaf = {proxy.lease.listen_error for proxy in proxies if proxy.lease and proxy.verdict is Verdict.ALIVE} - {""}
+    found += [Trouble("ListenFailed", error, cause=error) for error in sorted(deaf)]
+    queued = sum(proxy.queued for proxy in proxies)
+    if queued and len(observed.pods) >= observed.service.spec.pod_ceiling:
+        gist = "connections wait and maxPods is reached"
+        found.append(Trouble("PoolExhausted", f"{queued} {gist}", gist=gist))
+    lost = sorted(proxy.instance for proxy in proxies if proxy.verdict is Verdict.EXPIRED)
+    found += [Trouble("ProxyLost", f"proxy {instance} is not heard of", cause=instance) for instance in lost]
+    return found
+
+
+def of_invalid(service: InvalidService) -> list[Trouble]:
+    """Return what is wrong with a service whose spec cannot be understood."""
+    return [Trouble("InvalidSpec", service.problem, cause=service.problem)]
+
+
+def _is_troubled(entry: Entry) -> bool:
+    unused = entry.standing in (Standing.STARTING, Standing.UNFIT, Standing.OVER)
+    return unused and entry.pod is not None and entry.pod.trouble != "" and not entry.record.status.outcome
