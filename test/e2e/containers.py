@@ -11,10 +11,10 @@ from urllib.parse import urlencode
 
 from test.cluster import layout
 from test.cluster.images.catalogue import TOOL
-from test.e2e.api import DEDIS, Api, Json, Refused, is_ready, names
+from test.e2e.api import DEDIS, Api, Json, is_ready, names
 from test.e2e.clients import Address, connected
 from test.e2e.harness import Isoproxy
-from test.e2e.oncluster import CHILDREN
+from test.e2e.oncluster import CHILDREN, prepare
 from test.e2e.process import STOP_SECONDS
 from test.e2e.waiting import eventually
 
@@ -30,6 +30,22 @@ def container_service(name: str, arguments: Sequence[str], **spec: Any) -> Json:
         "metadata": {"name": name},
         "spec": {"image": TOOL, "args": list(arguments), "service": {"port": 0}} | ON_THE_NODE | spec,
     }
+
+
+def gated_containers(name: str, gate: Path) -> Json:
+    """Return the manifest of a service whose pods are not Ready before the file ``gate`` is there.
+
+    Everybody must be able to look into its folder.
+    """
+    folder, health = str(gate.parent), 8081
+    return container_service(
+        name,
+        ["--health", str(health), "--gate", str(gate), "who"],
+        replicas=2,
+        readinessProbe={"httpGet": {"path": "/ready", "port": health}, "periodSeconds": 1},
+        volumes=[{"name": "gates", "hostPath": {"path": folder}}],
+        volumeMounts=[{"name": "gates", "mountPath": folder}],
+    )
 
 
 def plain_pod(
@@ -80,59 +96,55 @@ def network_of(pod: Json) -> str:
     raise AssertionError(f"no process of {pod['metadata']['name']}")
 
 
-class Services:
-    """The DedicatedServices that a test has begun in a cluster."""
+def remove_services(api: Api, *, by_hand: bool = False) -> None:
+    """Delete every service, and wait until an operator has left nothing of them; or do its work, ``by_hand``."""
+    api.delete(DEDIS)
+    # What stands for proxies is not an operator's.
+    selector = "soh.re/service,soh.re/role!=proxy"
+    if by_hand:
+        for path in CHILDREN:
+            api.delete(f"{path}?{urlencode({'labelSelector': selector})}")
 
-    def __init__(self, api: Api) -> None:
-        self.api = api
-        self._begun: set[str] = set()
+    def nothing_left() -> bool:
+        left = set().union(*(names(api.items(path, labelSelector=selector)) for path in CHILDREN))
+        assert not left, left
+        return True
 
-    def begin(self, manifest: Json) -> None:
-        """Create one."""
-        self.api.create(DEDIS, manifest)
-        self._begun.add(manifest["metadata"]["name"])
-
-    def remove(self, *, by_hand: bool = False) -> None:
-        """Delete them, and wait until an operator has left nothing of them; or do its work, ``by_hand``."""
-        if not self._begun:
-            return
-        for name in self._begun:
-            with suppress(Refused):  # the test has deleted it
-                self.api.delete(f"{DEDIS}/{name}")
-        # What stands for proxies is not an operator's.
-        selector = f"soh.re/service in ({','.join(sorted(self._begun))}),soh.re/role!=proxy"
-        if by_hand:
-            for path in CHILDREN:
-                self.api.delete(f"{path}?{urlencode({'labelSelector': selector})}")
-
-        def nothing_left() -> bool:
-            left = set().union(*(names(self.api.items(path, labelSelector=selector)) for path in CHILDREN))
-            assert not left, left
-            return True
-
-        eventually(nothing_left, f"nothing is left of {self._begun}")
-        self._begun.clear()
+    eventually(nothing_left, "nothing is left of any service")
 
 
 class OnContainers(Isoproxy):
     """One ``twistd isoproxy`` on the node's network, for all services of its cluster."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        super().__init__("--role=all", f"--bind={layout.NODE_IP}", "--kubeconfig", kubeconfig)
         self.api = Api.of(kubeconfig)
-        self._services = Services(self.api)
+        prepare(self.api)
+        super().__init__("--role=all", f"--bind={layout.NODE_IP}", "--kubeconfig", kubeconfig)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         try:
             super().__exit__(kind, error, at)
         finally:
-            self._services.remove(by_hand=True)
+            remove_services(self.api, by_hand=True)
 
-    def serve(self, manifest: Json) -> None:
-        """Create a DedicatedService."""
-        self._services.begin(manifest)
+    def serve(self, manifest: Json) -> Address:
+        """Create a DedicatedService, wait for its pool, and return its address."""
+        self.api.create(DEDIS, manifest)
+        name, size = manifest["metadata"]["name"], manifest["spec"]["replicas"]
+        self.api.wait_for_base(name, size)
+        (address,) = self.api.endpoints(name)
+        return address
+
+    def pods(self, service: str) -> list[int]:
+        """Return the processes of all containers of a service."""
+        found = []
+        for entry in filter(str.isdigit, os.listdir("/proc")):
+            with suppress(OSError):
+                if f"\0POD_NAME={service}-".encode() in b"\0" + Path(f"/proc/{entry}/environ").read_bytes():
+                    found.append(int(entry))
+        return found
 
     def stop(self, number: signal.Signals = signal.SIGTERM, *, within: float = STOP_SECONDS) -> None:
         """Take away the services, hold it to leaving nothing of them, and end it."""
-        self._services.remove()
+        remove_services(self.api)
         super().stop(number, within=within)

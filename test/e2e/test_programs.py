@@ -2,13 +2,13 @@
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from test.e2e.clients import Address
 from test.e2e.grounds import Ground, Whole
 from test.e2e.harness import example
+from test.e2e.rediscli import redis_cli
 from test.e2e.waiting import BOUND
 
 
@@ -25,33 +25,6 @@ def redis(machine: Whole) -> Address:
     (address,) = machine.api.endpoints("redis")
     machine.api.wait_for_base("redis", 3)
     return address
-
-
-class RedisClient:
-    """A ``redis-cli`` that is told one command after the other, over one connection."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
-
-    def __call__(self, command: str) -> str:
-        """Return the first line of the answer."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{command}\n")
-        self._process.stdin.flush()
-        return self._process.stdout.readline().strip()
-
-
-@contextmanager
-def redis_cli(address: Address) -> Iterator[RedisClient]:
-    host, port = address
-    with subprocess.Popen(
-        ["redis-cli", "-h", host, "-p", str(port)], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        yield RedisClient(process)
-        assert process.stdin is not None
-        process.stdin.close()
-        assert process.wait(BOUND) == 0
 
 
 @pytest.mark.needs_program("redis-server", "redis-cli")

@@ -17,7 +17,7 @@ from test.cluster.images.tool import Commander, commanding
 from test.cluster.network import CLIENT
 from test.e2e.api import DEDIS, Api
 from test.e2e.clients import Address
-from test.e2e.containers import Services, container_service, network_of, wait_until_listening
+from test.e2e.containers import container_service, network_of, remove_services, wait_until_listening
 from test.e2e.harness import Isoproxy
 from test.e2e.oncluster import prepare
 from test.e2e.waiting import eventually
@@ -65,7 +65,6 @@ class Stage:
         self._outside = Outside(cluster, ports=(PORTS[Port.OTHER], PORTS[Port.DNS]))
         self._sources: dict[Party, Commander] = {}
         self._places = dict(PLACES)
-        self._services = Services(self.api)
         self._stack = ExitStack()
         self._connections = ExitStack()
         self._earlier = ExitStack()
@@ -74,11 +73,11 @@ class Stage:
         with ExitStack() as stack:
             prepare(self.api)
             stack.enter_context(self._outside)
-            stack.callback(self._services.remove, by_hand=True)
+            stack.callback(remove_services, self.api, by_hand=True)
             spec = {"replicas": 0, "port": PORTS[Port.EARLIER], "service": {"port": PROXY_PORT}}
-            self._services.begin(container_service(SERVICE, ["obey"], **spec))
+            self.api.create(DEDIS, container_service(SERVICE, ["obey"], **spec))
             other = {"port": PORTS[Port.SERVED], "network": NETWORK[Setting.EVERYWHERE]}
-            self._services.begin(container_service(OTHER_SERVICE, ["obey"], **other))
+            self.api.create(DEDIS, container_service(OTHER_SERVICE, ["obey"], **other))
             pods = stack.enter_context(Pods(self.api, service=SERVICE, other=OTHER_SERVICE))
             self._places |= pods.places
             self.operator = stack.enter_context(
@@ -99,7 +98,7 @@ class Stage:
         self._earlier.close()
         self._connections.close()
         self.proxy.stop()
-        self._services.remove()
+        remove_services(self.api)
         self.operator.stop()
 
     def _new_proxy(self, pods: Pods) -> Isoproxy:
