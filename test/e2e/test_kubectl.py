@@ -1,33 +1,45 @@
-"""The real kubectl against the API server of a local isoproxy."""
+"""The real kubectl: a machine's against a local isoproxy, and that of the cluster's version against a real cluster."""
 
+import json
 import os
+import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from test.e2e.api import names
+from test.cluster.level import Level
+from test.cluster.programs import program
+from test.cluster.target import Keeper
+from test.e2e.api import IPODS, Json, names
 from test.e2e.clients import ask, connected, is_cut, who_serves
+from test.e2e.containers import OnContainers, container_service, gated_containers
 from test.e2e.harness import Local, dedicated_service, write_kubeconfig, write_manifests
 from test.e2e.process import Process
 from test.e2e.waiting import BOUND, eventually
 
-pytestmark = pytest.mark.needs_program("kubectl")
-
 
 class Kubectl:
-    """The real kubectl, of a user whose kubeconfig names the machine."""
+    """The real kubectl, of a user whose kubeconfig names the machine.
 
-    def __init__(self, machine: Local, home: Path) -> None:
+    ``manifest`` makes a DedicatedService from its name, the program in its pods with its arguments, and its spec; so
+    does ``gated``, of which no pod is Ready before a file is there.
+    """
+
+    def __init__(self, program: str | Path, machine: Local | OnContainers, home: Path) -> None:
         self.machine = machine
+        local = isinstance(machine, Local)
+        self.manifest: Callable[..., Json] = dedicated_service if local else container_service
+        self.gated: Callable[[str, Path], Json] = gated_service if local else gated_containers
+        self._program = str(program)
         # What it learns of the server it keeps below HOME: that must not outlive the server.
         self.environment = {"KUBECONFIG": str(write_kubeconfig(home, machine.api)), "HOME": str(home)}
 
     def __call__(self, *arguments: str | Path) -> str:
         """Run it to its end, which must be a good one; returns its output."""
         done = subprocess.run(
-            ["kubectl", *arguments],
+            [self._program, *arguments],
             env=os.environ | self.environment,
             capture_output=True,
             text=True,
@@ -39,21 +51,49 @@ class Kubectl:
 
     def following(self, *arguments: str) -> Process:
         """Start one that goes on until it is ended."""
-        return Process(["kubectl", *arguments], **self.environment)
+        return Process([self._program, *arguments], **self.environment)
+
+    def fails(self, *arguments: str | Path) -> str:
+        """Run it to an end that must be a bad one; returns what it complains of."""
+        with pytest.raises(AssertionError) as caught:
+            self(*arguments)
+        return str(caught.value)
+
+    def apply(self, folder: Path, manifest: Json, *options: str) -> str:
+        """Apply a manifest."""
+        return self("apply", *options, "-f", write_manifests(folder, manifest))
 
 
-@pytest.fixture(scope="module")
-def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
-    with Local() as machine:
-        yield Kubectl(machine, tmp_path_factory.mktemp("home"))
-        machine.stop()
+def gated_service(name: str, gate: Path) -> Json:
+    return dedicated_service(name, ["--gate", str(gate), "who"], replicas=2)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("local", marks=pytest.mark.needs_program("kubectl")),
+        pytest.param("cluster", marks=pytest.mark.needs_cluster("node")),
+    ],
+)
+def kubectl(
+    request: pytest.FixtureRequest, keeper: Keeper, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Kubectl]:
+    home = tmp_path_factory.mktemp("home")
+    if request.param == "local":
+        with Local() as machine:
+            yield Kubectl("kubectl", machine, home)
+            machine.stop()
+    else:
+        with keeper.joined(Level.NODE) as target, OnContainers(target.kubeconfig) as on_containers:
+            yield Kubectl(program("kubectl"), on_containers, home)
+            on_containers.stop()
 
 
 @pytest.fixture
 def service(kubectl: Kubectl, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A service of its own for each test, with two warm pods."""
     name = f"t-{abs(hash(request.node.name)) % 10**8}"
-    kubectl("apply", "-f", write_manifests(tmp_path, dedicated_service(name, ["who"], replicas=2)))
+    kubectl.apply(tmp_path, kubectl.manifest(name, ["who"], replicas=2))
     kubectl.machine.api.wait_for_base(name, 2)
     yield name
     kubectl("delete", "dedi", name, "--ignore-not-found")
@@ -68,15 +108,34 @@ def table(text: str) -> tuple[list[str], list[list[str]]]:
 def test_get_prints_the_columns(kubectl: Kubectl, service: str) -> None:
     header, rows = table(kubectl("get", "dedi", service))
     assert header == ["NAME", "IMAGE", "TOTAL", "AVAILABLE", "AGE"]
-    assert [row[:4] for row in rows] == [[service, "python", "2", "2"]]
+    image = kubectl.manifest(service, ["who"])["spec"]["image"]
+    assert [row[:4] for row in rows] == [[service, image, "2", "2"]]
     header, rows = table(kubectl("get", "dedicatedservices.soh.re", service, "-o", "wide"))
     ((host, port),) = kubectl.machine.api.endpoints(service)
     assert header == ["NAME", "IMAGE", "TOTAL", "AVAILABLE", "IN-USE", "QUEUED", "ENDPOINTS", "READY", "AGE"]
-    assert [row[4:8] for row in rows] == [["0", "0", f"[{host}:{port}]", "True"]]
+    assert [row[4:8] for row in rows] == [["0", "0", f'["{host}:{port}"]', "True"]]
     header, rows = table(kubectl("get", "ipods", "-l", f"soh.re/service={service}"))
     assert header == ["NAME", "SERVICE", "POD", "IN-USE", "PHASE", "CLIENT", "AGE"]
     assert [row[1:5] for row in rows] == [[service, row[0], "false", "Idle"] for row in rows]
     assert len(rows) == 2
+
+
+def test_the_short_names_stand_for_the_long_ones(kubectl: Kubectl, service: str) -> None:
+    for kind in ("dedi", "dedicatedservice", "dedicatedservices"):
+        assert kubectl("get", kind, service, "-o", "name") == f"dedicatedservice.soh.re/{service}\n"
+    pods = sorted(f"isolationpod.soh.re/{name}" for name in names(kubectl.machine.api.records(service)))
+    for kind in ("ipod", "ipods", "isolationpod", "isolationpods"):
+        assert sorted(kubectl("get", kind, "-l", f"soh.re/service={service}", "-o", "name").split()) == pods
+
+
+def test_explain_tells_what_a_field_means(kubectl: Kubectl) -> None:
+    for field, means in (
+        ("dedi", "A program of which every TCP connection gets a pod of its own."),
+        ("dedi.spec.replicas", "How many pods to keep warm, beside those in use."),
+        ("dedi.spec.network.allowDNS", "Port 53 of the cluster's own DNS"),
+        ("ipods", "The record of one pod's one life"),
+    ):
+        assert means in " ".join(kubectl("explain", field).split())
 
 
 def test_get_w_shows_pods_come_and_go(kubectl: Kubectl, service: str) -> None:
@@ -104,9 +163,9 @@ def test_describe_tells_spec_and_status(kubectl: Kubectl, service: str) -> None:
 
 
 def test_describe_tells_as_an_event_why_pods_do_not_start(kubectl: Kubectl, tmp_path: Path) -> None:
-    broken = dedicated_service("broken", ["who"])
+    broken = kubectl.manifest("broken", ["who"])
     broken["spec"]["command"] = ["/nowhere/program"]
-    kubectl("apply", "-f", write_manifests(tmp_path, broken))
+    kubectl.apply(tmp_path, broken)
     try:
         eventually(lambda: "PodsFailing" in _events_of(kubectl, "broken"), "it is told")
         line = next(line for line in _events_of(kubectl, "broken").splitlines() if "PodsFailing" in line)
@@ -125,10 +184,10 @@ def _events_of(kubectl: Kubectl, service: str) -> str:
 
 def test_wait_ends_when_the_service_is_ready(kubectl: Kubectl, service: str, tmp_path: Path) -> None:
     assert "condition met" in kubectl("wait", "--for=condition=Ready", f"dedi/{service}", "--timeout=20s")
-    gate = tmp_path / "gate"
-    manifest = dedicated_service(service, ["--gate", str(gate), "who"], replicas=2)
+    gate = tmp_path / "open" / "gate"
+    gate.parent.mkdir(0o755)
     kubectl("delete", "dedi", service)
-    kubectl("apply", "-f", write_manifests(tmp_path, manifest))
+    kubectl.apply(tmp_path, kubectl.gated(service, gate))
     with kubectl.following("wait", "--for=condition=Ready", f"dedi/{service}", "--timeout=20s") as waiting:
         eventually(lambda: kubectl.machine.api.condition(service, "Ready").get("status") == "False", "not Ready yet")
         assert waiting.running
@@ -139,26 +198,47 @@ def test_wait_ends_when_the_service_is_ready(kubectl: Kubectl, service: str, tmp
 def test_apply_makes_and_changes(kubectl: Kubectl, service: str, tmp_path: Path) -> None:
     api = kubectl.machine.api
     before = names(api.records(service))
-    changed = dedicated_service(service, ["who"], replicas=3, env=[{"name": "COLOUR", "value": "blue"}])
-    assert kubectl("apply", "-f", write_manifests(tmp_path, changed)).endswith("configured\n")
+    changed = kubectl.manifest(service, ["who"], replicas=3, env=[{"name": "COLOUR", "value": "blue"}])
+    assert kubectl.apply(tmp_path, changed).endswith("configured\n")
     eventually(lambda: not before & names(api.records(service)), "pods of the new template")
     api.wait_for_base(service, 3)
     assert "COLOUR" in kubectl("get", "pods", "-l", f"soh.re/service={service}", "-o", "yaml")
-    assert kubectl("apply", "-f", write_manifests(tmp_path, changed)).endswith("unchanged\n")
+    assert kubectl.apply(tmp_path, changed).endswith("unchanged\n")
 
 
 def test_apply_on_the_server_makes_and_changes(kubectl: Kubectl, service: str, tmp_path: Path) -> None:
-    changed = dedicated_service(service, ["who"], replicas=1)
-    changed["spec"]["maxPods"] = 9
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", write_manifests(tmp_path, changed))
+    changed = kubectl.manifest(service, ["who"], replicas=1, maxPods=9)
+    kubectl.apply(tmp_path, changed, "--server-side", "--force-conflicts")
     kubectl.machine.api.wait_for_base(service, 1)
     assert kubectl("get", "dedi", service, "-o", "jsonpath={.spec.maxPods}") == "9"
 
 
-def test_apply_of_what_is_invalid_names_the_field(kubectl: Kubectl, tmp_path: Path) -> None:
-    wrong = write_manifests(tmp_path, dedicated_service("wrong", ["who"], replicas=-1))
-    with pytest.raises(AssertionError, match=r"spec\.replicas: Invalid value: -1"):
-        kubectl("apply", "-f", wrong)
+@pytest.mark.parametrize(
+    ("spec", "complaint"),
+    [
+        ({"replicas": -1}, "spec.replicas: Invalid value: -1"),
+        ({"image": ""}, "spec.image: Invalid value"),
+        ({"service": {"type": "Public"}}, 'spec.service.type: Unsupported value: "Public"'),
+        ({"network": {"allowedCIDRs": ["10.0.0.0/8", "10.0.0.0/99"]}}, "spec.network.allowedCIDRs[1]: Invalid value"),
+        ({"replicas": 3, "maxPods": 2}, "maxPods must not be less than replicas"),
+        ({"replica": 3}, 'unknown field "spec.replica"'),
+    ],
+)
+def test_apply_of_what_is_invalid_names_the_field(kubectl: Kubectl, tmp_path: Path, spec: Json, complaint: str) -> None:
+    assert complaint in kubectl.fails("apply", "-f", write_manifests(tmp_path, kubectl.manifest("wrong", [], **spec)))
+    assert "wrong" not in kubectl("get", "dedi", "-o", "name")
+
+
+@pytest.mark.parametrize("field", ["proxy", "podIP", "podUID"])
+def test_an_assignment_is_not_changed_by_anybody(kubectl: Kubectl, service: str, field: str) -> None:
+    api = kubectl.machine.api
+    assigned = eventually(lambda: [record for record in api.records(service) if record["spec"]["proxy"]], "assigned")
+    name = assigned[0]["metadata"]["name"]
+    for value in ("another", ""):
+        change = json.dumps({"spec": {field: value}})
+        complaint = kubectl.fails("patch", "ipod", name, "--type=merge", f"--patch={change}")
+        assert "an assignment (spec.proxy, spec.podIP, spec.podUID) is immutable" in complaint
+    assert api.request("GET", f"{IPODS}/{name}")["spec"] == assigned[0]["spec"]
 
 
 def test_scale_changes_the_pool(kubectl: Kubectl, service: str) -> None:
@@ -202,7 +282,7 @@ def test_logs_prints_and_follows_what_a_pod_says(kubectl: Kubectl, service: str)
     (address,) = kubectl.machine.api.endpoints(service)
     with connected(address) as peer:
         name = ask(peer, b"who?").split()[0].decode()
-        assert kubectl("logs", name) == "listening\nconnection 1\n"
+        assert re.fullmatch("listening.*\nconnection 1\n", kubectl("logs", name))
         assert kubectl("logs", name, "--tail=1", "--timestamps").endswith(" connection 1\n")
         with kubectl.following("logs", "-f", name) as following:
             following.wait_for_log("^connection 1$")
