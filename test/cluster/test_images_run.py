@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from test.cluster.images import ours
 from test.cluster.images.catalogue import PAUSE, REDIS, TOOL
 from test.cluster.kubectl import Kubectl
-from test.cluster.programs import program
+from test.cluster.levels import import_image
+from test.cluster.programs import cache_folder, program
 from test.cluster.target import Target
 from test.e2e.clients import who_serves
 from test.e2e.waiting import eventually
@@ -31,8 +33,8 @@ class Node:
         self._sandbox = target.cluster.sandbox
         self._kubectl = Kubectl(target.cluster, program("kubectl"))
 
-    def kubectl(self, *arguments: str) -> str:
-        return self._kubectl(f"--namespace={NAMESPACE}", *arguments)
+    def kubectl(self, *arguments: str, given: str | None = None) -> str:
+        return self._kubectl(f"--namespace={NAMESPACE}", *arguments, given=given)
 
     def run(self, name: str, image: str, *command: str) -> None:
         """Run an image, by its own command unless another is given; return once it runs."""
@@ -90,3 +92,25 @@ def test_redis_keeps_what_it_is_told_in_its_folder(node: Node) -> None:
     assert os.stat(f"/proc/{node.process('redis-server')}").st_uid == REDIS_USER
     for command, answer in {"SET key value": "OK", "SAVE": "OK", "CONFIG GET dir": "dir\n/data"}.items():
         assert node.kubectl("exec", "redis", "--", "redis-cli", *command.split()) == f"{answer}\n"
+
+
+def test_isoproxy_needs_to_write_nothing_and_to_be_nobody_in_particular(kubernetes: Target, node: Node) -> None:
+    assert kubernetes.cluster is not None
+    import_image(kubernetes.cluster, ours.archive(cache_folder() / "images"))
+    container = {
+        "name": "main",
+        "image": ours.ISOPROXY,
+        "args": ["--role=operator", "--kubeconfig=/nowhere"],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    security = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    spec = {"restartPolicy": "Never", "securityContext": security, "containers": [container]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "isoproxy"}, "spec": spec}
+    node.kubectl("create", "-f", "-", given=json.dumps(pod))
+    # It comes so far that it looks for its cluster, and says in one line what is wrong.
+    assert node.ended("isoproxy") == 1
+    assert node.kubectl("logs", "isoproxy").splitlines() == ["isoproxy: kubeconfig /nowhere: no such file"]

@@ -39,10 +39,14 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What a folder holds. All of it is root's but for what is said to be others', by its path in the folder."""
+    """What a folder holds. All of it is root's but for what is said to be others', by its path in the folder.
+
+    What is ``later`` is a second younger than the rest.
+    """
 
     root: Path
     owners: Mapping[str, Owner] = field(default_factory=dict)
+    later: frozenset[str] = frozenset()
 
 
 def write_archive(path: Path, name: str, layers: Sequence[Layer], config: Config) -> None:
@@ -75,7 +79,7 @@ def _write_layer(path: Path, layer: Layer) -> Path:
                 raise ValueError(f"neither a file, a folder nor a link: {source}")
             entry.uid, entry.gid = layer.owners.get(name, ROOT)
             entry.uname = entry.gname = ""
-            entry.mtime = 0
+            entry.mtime = int(name in layer.later)
             if entry.isreg():
                 with source.open("rb") as content:
                     tar.addfile(entry, content)

@@ -26,10 +26,14 @@ _PATH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How an image is made: a layer of packages, if any, and above it one of files, with an /etc/passwd and a /tmp."""
+    """How an image is made: layers of packages and of trees, if any, and above them one of files.
+
+    That one has an /etc/passwd and a /tmp too. A tree's name tells what is in it.
+    """
 
     config: Config
     packages: Sequence[str] = ()
+    trees: Sequence[Layer] = ()
     files: Mapping[str, Path] = field(default_factory=dict)  # by their paths in the image
     folders: Mapping[str, Owner] = field(default_factory=dict)  # empty ones, and whose they are
 
@@ -60,15 +64,16 @@ def archives(cache: Path, tool: Path, names: Sequence[str] = NAMES) -> list[Path
     """Return an archive for each of these images, made now where its inputs have changed; raises ``AptError``."""
     cache.mkdir(parents=True, exist_ok=True)
     known = recipes(tool)
-    return [_archive(cache, name, known[name]) for name in names]
+    return [archived(cache, name, known[name]) for name in names]
 
 
-def _archive(cache: Path, name: str, recipe: Recipe) -> Path:
+def archived(cache: Path, name: str, recipe: Recipe) -> Path:
+    """Return the archive of an image, made now where its inputs have changed; raises ``AptError``."""
     packages = [debian.tree(recipe.packages, cache)] if recipe.packages else []
     path = cache / f"{name.split('/')[-1].replace(':', '-')}-{_key(name, recipe, packages)}.tar"
     if not path.exists():
         with tempfile.TemporaryDirectory(dir=cache, prefix=".files-") as folder:
-            layers = [*map(Layer, packages), _fill(Path(folder), recipe)]
+            layers = [*map(Layer, packages), *recipe.trees, _fill(Path(folder), recipe)]
             write_archive(path, name, layers, recipe.config)
     return path
 
@@ -76,7 +81,8 @@ def _archive(cache: Path, name: str, recipe: Recipe) -> Path:
 def _key(name: str, recipe: Recipe, packages: Sequence[Path]) -> str:
     """Return what an archive depends on, hashed: this code too."""
     folders = sorted(recipe.folders.items())
-    digest = hashlib.sha256(repr((name, recipe.config, folders, [tree.name for tree in packages])).encode())
+    trees = [tree.name for tree in (*packages, *(layer.root for layer in recipe.trees))]
+    digest = hashlib.sha256(repr((name, recipe.config, folders, trees)).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     for path, source in sorted(recipe.files.items()):
