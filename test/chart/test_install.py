@@ -1,21 +1,18 @@
 """What an administrator does with the chart, on a real API server: install, upgrade, uninstall."""
 
 import json
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from test.chart.conftest import Kubectl, remove_definitions
 from test.chart.helm import CHART, NAMESPACE, RELEASE, Json, helm, rendered
-from test.cluster.programs import program
 from test.cluster.target import Target
 from test.e2e.api import Api, Refused
 from test.e2e.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("control"), pytest.mark.needs_program("go")]
 
-DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 WATCHED = "chart-watched"
 # All but what needs the Prometheus operator's own kinds.
 EVERYTHING: Json = {
@@ -35,24 +32,6 @@ SERVICE: Json = {
     "spec": {"image": "redis"},
 }
 
-Kubectl = Callable[..., str]
-
-
-@pytest.fixture(scope="module")
-def kubectl(kubernetes: Target, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
-    home = tmp_path_factory.mktemp("home")
-
-    def run(*arguments: str, given: str | None = None) -> str:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(home), "KUBECONFIG": str(kubernetes.kubeconfig)}
-        command = [str(program("kubectl")), *arguments]
-        done = subprocess.run(
-            command, env=environment, input=given, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == 0, f"{arguments}: {done.stderr}{done.stdout}"
-        return done.stdout
-
-    return run
-
 
 @pytest.fixture(scope="module")
 def namespaces(kubectl: Kubectl) -> Iterator[None]:
@@ -71,10 +50,6 @@ def api(kubernetes: Target, kubectl: Kubectl, namespaces: None) -> Iterator[Api]
     yield Api.of(kubernetes.kubeconfig)
     helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", "--ignore-not-found", kubeconfig=kubernetes.kubeconfig)
     remove_definitions(kubectl)
-
-
-def remove_definitions(kubectl: Kubectl) -> None:
-    kubectl("delete", "crd", "--ignore-not-found", "dedicatedservices.soh.re", "isolationpods.soh.re", "--timeout=60s")
 
 
 @pytest.fixture
