@@ -229,6 +229,30 @@ def test_apply_of_what_is_invalid_names_the_field(kubectl: Kubectl, tmp_path: Pa
     assert "wrong" not in kubectl("get", "dedi", "-o", "name")
 
 
+def test_what_only_the_operator_can_find_wrong_is_told_and_the_wall_and_the_pool_stay(
+    kubectl: Kubectl, service: str
+) -> None:
+    def told() -> Json:
+        condition = kubectl.machine.api.condition(service, "Ready")
+        return condition if condition["reason"] == "InvalidSpec" else {}
+
+    def stands() -> tuple[str, str]:
+        policy = kubectl("get", "networkpolicy", f"{service}-pods", "-o", "jsonpath={.metadata.resourceVersion}")
+        return policy, kubectl("get", "ipods", "-l", f"soh.re/service={service}", "-o", "name")
+
+    def allow(*networks: str) -> None:
+        change = json.dumps({"spec": {"network": {"allowedCIDRs": networks}}})
+        kubectl("patch", "dedi", service, "--type=merge", f"--patch={change}")
+
+    before = stands()
+    allow("::ffff:10.0.0.0/104")  # passes the schema, but API servers are about to refuse it in a policy
+    assert eventually(told, "it is told")["message"].startswith("spec.network.allowedCIDRs[0]: ")
+    assert stands() == before
+    allow()
+    kubectl("wait", "--for=condition=Ready", f"dedi/{service}", "--timeout=20s")
+    assert stands() == before
+
+
 @pytest.mark.parametrize("field", ["proxy", "podIP", "podUID"])
 def test_an_assignment_is_not_changed_by_anybody(kubectl: Kubectl, service: str, field: str) -> None:
     api = kubectl.machine.api
