@@ -4,11 +4,12 @@ from typing import Any
 
 from isoproxy.local.apiserver import metadata
 from isoproxy.local.apiserver.errors import conflict, forbidden
+from isoproxy.local.apiserver.guards import precondition
 from isoproxy.local.apiserver.kinds.kind import Kind
 from isoproxy.local.apiserver.options import DeleteOptions
 from isoproxy.local.apiserver.sources import Sources
 from isoproxy.local.apiserver.store import Key, Stored
-from isoproxy.local.apiserver.writes import Writer, precondition
+from isoproxy.local.apiserver.writes import Writer
 
 Json = dict[str, Any]
 

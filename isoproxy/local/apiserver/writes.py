@@ -8,13 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from isoproxy.local.apiserver import admission, metadata
+from isoproxy.local.apiserver import admission, guards, metadata
 from isoproxy.local.apiserver.errors import (
-    MODIFIED,
     FieldError,
     already_exists,
     bad_request,
-    conflict,
     forbidden,
     invalid,
     not_found,
@@ -188,8 +186,8 @@ class Writer:
         warnings: list[str] = []
         body = change(kind.outward(old) if kind.outward is not None else old)
         obj = admission.decode(kind, body, options, warnings, patched=patch, applied=applied)
-        _check_place(obj["metadata"], old["metadata"])
-        self._check_guards(kind, obj["metadata"], old["metadata"], patch)
+        guards.check_place(obj["metadata"], old["metadata"])
+        guards.check(kind, obj["metadata"], old["metadata"], patch)
         managed = obj["metadata"].get("managedFields")
         obj = admission.default(kind, obj)
         if kind.inward is not None:
@@ -207,17 +205,6 @@ class Writer:
         if options.dry_run:
             return Written(Stored(obj, stored.version), False, tuple(warnings))
         return Written(self.put(kind, Key(namespace, name), obj), False, tuple(warnings))
-
-    def _check_guards(self, kind: Kind, new: Json, old: Json, patch: bool) -> None:
-        version = new.get("resourceVersion")
-        if version in (None, "", "0"):
-            if not patch and not kind.unconditional_update:
-                error = FieldError("Invalid value", "metadata.resourceVersion", "must be specified for an update", 0)
-                raise invalid(kind.group, kind.plural, old["name"], [error])
-        elif version != old["resourceVersion"]:
-            raise conflict(kind.resource, old["name"], MODIFIED)
-        if not patch and new.get("uid") not in (None, "", old["uid"]):
-            raise conflict(kind.resource, old["name"], precondition("UID", new["uid"], old["uid"]))
 
     def _isolated(self, kind: Kind, obj: Json, old: Json, subresource: str) -> Json:
         """The update with all that it may not touch as it was."""
@@ -287,21 +274,6 @@ class Writer:
         stored = self._store.remove(bucket, key)
         self._ownership.changed(Place(bucket.name, key), stored.object, None)
         return stored
-
-
-def _check_place(new: Json, old: Json) -> None:
-    """Refuse an update that says it is of another object than the one that the URL names."""
-    if not new.get("name"):
-        raise bad_request(f"the name of the object ({old['name']} based on URL) was undeterminable")
-    if new["name"] != old["name"]:
-        message = f"the name of the object ({new['name']}) does not match the name on the URL ({old['name']})"
-        raise bad_request(message)
-    if new.get("namespace") and new["namespace"] != old.get("namespace"):
-        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
-
-
-def precondition(what: str, wanted: str, found: str) -> str:
-    return f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
 
 
 def _may_vanish(obj: Json) -> bool:
