@@ -9,9 +9,9 @@ import pytest
 from bench import measure
 from test.cluster.simulated import simulated_node
 from test.cluster.target import Target
-from test.e2e.api import DEDIS, Api, Json, Refused
+from test.e2e.api import CHILDREN, DEDIS, Api, Json, Refused
 from test.e2e.harness import Isoproxy, dedicated_service
-from test.e2e.oncluster import CHILDREN, prepare
+from test.e2e.oncluster import prepare
 from test.e2e.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("control"), pytest.mark.needs_program("go")]

@@ -18,6 +18,14 @@ DEDIS = f"{OURS}/dedicatedservices"
 IPODS = f"{OURS}/isolationpods"
 PODS = "/api/v1/namespaces/default/pods"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+CHILDREN = (
+    IPODS,
+    PODS,
+    LEASES,
+    "/api/v1/namespaces/default/configmaps",
+    "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies",
+)
+"""Where there are objects of a service."""
 MERGE = "application/merge-patch+json"
 
 
@@ -106,6 +114,10 @@ class Api:
     def pods(self, service: str) -> list[Json]:
         """Return the Pods of a service."""
         return self.items(PODS, labelSelector=f"soh.re/service={service},soh.re/role=pod")
+
+    def traces(self, service: str) -> set[str]:
+        """Return the names of all objects there are of a service, beside itself."""
+        return set().union(*(names(self.items(path, labelSelector=f"soh.re/service={service}")) for path in CHILDREN))
 
     def log(self, pod: str) -> str:
         """Return what a pod has printed."""

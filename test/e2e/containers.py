@@ -11,10 +11,10 @@ from urllib.parse import urlencode
 
 from test.cluster import layout
 from test.cluster.images.catalogue import TOOL
-from test.e2e.api import DEDIS, Api, Json, is_ready, names
+from test.e2e.api import CHILDREN, DEDIS, Api, Json, is_ready, names
 from test.e2e.clients import Address, connected
 from test.e2e.harness import Isoproxy
-from test.e2e.oncluster import CHILDREN, prepare
+from test.e2e.oncluster import prepare
 from test.e2e.process import STOP_SECONDS
 from test.e2e.waiting import eventually
 

@@ -4,6 +4,7 @@ import secrets
 import signal
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +13,7 @@ from urllib.parse import urlencode
 import yaml
 
 from isoproxy.model import crds
-from test.e2e.api import DEDIS, IPODS, LEASES, OURS, PODS, Api, Json, Refused, names
+from test.e2e.api import CHILDREN, DEDIS, OURS, Api, Json, Refused
 from test.e2e.harness import Isoproxy
 from test.e2e.process import STOP_SECONDS, Process
 from test.e2e.waiting import eventually
@@ -21,14 +22,6 @@ DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 SERVICE_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 NODES = "/api/v1/nodes"
 NODE_LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
-CHILDREN = (
-    IPODS,
-    PODS,
-    LEASES,
-    "/api/v1/namespaces/default/configmaps",
-    "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies",
-)
-"""Where there are objects of a service."""
 
 
 class Node(Process):
@@ -78,22 +71,18 @@ class Node(Process):
 
         Pods are gone when their node says so, or ``at_once``.
         """
-        if not self._services:
-            return
-        selector = f"soh.re/service in ({','.join(self._services)})"
-        query = {"labelSelector": selector} | ({"gracePeriodSeconds": "0"} if at_once else {})
         for service in self._services:
+            query = {"labelSelector": f"soh.re/service={service}"} | ({"gracePeriodSeconds": "0"} if at_once else {})
             _delete(self.api, f"{DEDIS}/{service}")
-        for path in CHILDREN:
-            self.api.delete(f"{path}?{urlencode(query)}")
-
-        def nothing_left() -> bool:
-            left = [names(self.api.items(path, labelSelector=selector)) for path in CHILDREN]
-            assert left == [set()] * len(CHILDREN)
-            return True
-
-        eventually(nothing_left, f"an end of {self._services}")
+            for path in CHILDREN:
+                self.api.delete(f"{path}?{urlencode(query)}")
+        for service in self._services:
+            eventually(partial(self._is_gone, service), f"nothing is left of {service}")
         self._services.clear()
+
+    def _is_gone(self, service: str) -> bool:
+        assert self.api.traces(service) == set()
+        return True
 
     def _remove_node(self) -> None:
         _delete(self.api, f"{NODES}/{self.name}")
@@ -107,7 +96,6 @@ class OnNode(Isoproxy):
         """As a Node."""
         self.node = Node(kubeconfig, *manifests)
         super().__init__("--role=all", "--bind=127.0.0.1", "--kubeconfig", kubeconfig)
-        self._stack = ExitStack()
 
     @property
     def api(self) -> Api:
@@ -116,13 +104,16 @@ class OnNode(Isoproxy):
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            stack.enter_context(self.node)
             stack.push(super().__exit__)
-            self._stack = stack.pop_all()
+            stack.enter_context(self.node)
+            stack.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._stack.__exit__(kind, error, at)
+        try:
+            super().__exit__(kind, error, at)
+        finally:
+            self.node.__exit__(kind, error, at)
 
     def serve(self, manifest: Json) -> None:
         """Create a DedicatedService."""
