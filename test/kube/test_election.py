@@ -175,7 +175,9 @@ def test_who_is_killed_is_followed_when_its_lease_has_run_out(two: World) -> Non
     assert not dead.leads
 
 
-@pytest.mark.parametrize("error", [NotSent("no route"), ServerError(500), UnknownOutcome(), Forbidden(403)])
+@pytest.mark.parametrize(
+    "error", [NotSent("no route"), ServerError(500), UnknownOutcome(), Forbidden(403), RuntimeError("a fault of ours")]
+)
 def test_a_leader_cut_off_leads_no_more_before_another_does(two: World, error: Exception) -> None:
     two.networks["a"].fail(error)
     two.settle(RENEW_SECONDS - RETRY_SECONDS - STEP)
