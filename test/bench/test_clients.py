@@ -18,7 +18,7 @@ SECONDS = 0.5
 
 
 def run(module: str, folder: Path, api: Api, *arguments: str) -> Any:
-    command = [sys.executable, "-m", f"bench.{module}", write_kubeconfig(folder, api), SERVICE, *arguments]
+    command = [sys.executable, "-m", f"bench.{module}", str(write_kubeconfig(folder, api)), SERVICE, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=TREE, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
