@@ -40,7 +40,7 @@ def test_the_operator_changes_neither_what_users_write_nor_pods(operator: set[Ri
     def verbs(group: str, resource: str) -> set[str]:
         return {verb for *where, verb in operator if where == [group, resource]}
 
-    assert verbs("soh.re", "dedicatedservices") == {"list", "watch"}
+    assert verbs("soh.re", "dedicatedservices") == {"get", "list", "watch"}
     assert verbs("", "pods") == {"get", "list", "watch", "create", "delete"}
 
 
