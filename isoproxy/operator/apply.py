@@ -32,7 +32,7 @@ from isoproxy.operator.actions import (
     Recall,
     RecordLost,
 )
-from isoproxy.operator.childwrites import ChildWriter, NameTaken
+from isoproxy.operator.childwrites import ChildWriter, NameTaken, NameToBeFreed
 from isoproxy.operator.cluster import Cluster
 from isoproxy.operator.observed import Applied, Obstacle
 
@@ -103,6 +103,8 @@ class Applier:
         """Apply a child. One that cannot be is no failure: it must not slow down what else there is to do."""
         try:
             result.applied[action.child] = await self._children.apply(action)
+        except NameToBeFreed as error:
+            log.debug("{name} is still that of a service that is gone", name=str(error))
         except NameTaken:
             result.obstacles[action.child] = children.taken(action.title)
         except (Forbidden, Invalid) as error:

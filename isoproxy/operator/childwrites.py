@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from isoproxy.kube.api import ABSENT, KubeApi, PatchKind
 from isoproxy.kube.errors import AlreadyExists, Conflict
+from isoproxy.model import names
+from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import Json
 from isoproxy.operator.actions import ApplyChild, DeleteChild
 from isoproxy.operator.childkinds import fingerprint, parse_child, resource_of
@@ -15,6 +17,10 @@ class NameTaken(Exception):
     """The name of a child is that of someone else's object."""
 
 
+class NameToBeFreed(Exception):
+    """The name of a child is that of an object whose service is gone: housekeeping deletes it."""
+
+
 class ChildWriter:
     """Applies and deletes children, and records what to expect."""
 
@@ -24,7 +30,7 @@ class ChildWriter:
         self._monotonic = monotonic
 
     async def apply(self, action: ApplyChild) -> Applied:
-        """Apply it, if it still is as seen; raises NameTaken, or Conflict if it is not."""
+        """Apply it, if it still is as seen; raises NameTaken or NameToBeFreed, or Conflict if it is not."""
         try:
             made = await self._apply(action, action.resource_version or ABSENT)
         except (AlreadyExists, Conflict):
@@ -52,8 +58,12 @@ class ChildWriter:
         found = await self._api.get(resource_of(action.child), meta["name"], namespace=meta["namespace"])
         seen = parse_child(found).metadata
         if seen.owner_uid("DedicatedService") != meta["ownerReferences"][0]["uid"]:
-            raise NameTaken(meta["name"])
+            raise NameToBeFreed(meta["name"]) if self._is_left_over(seen) else NameTaken(meta["name"])
         return seen.resource_version
+
+    def _is_left_over(self, seen: ObjectMeta) -> bool:
+        made_for = seen.labels.get(names.LABEL_SERVICE_UID)
+        return made_for is not None and made_for not in self._cluster.services
 
     async def delete(self, action: DeleteChild) -> None:
         """Delete it, and nothing else of its name."""

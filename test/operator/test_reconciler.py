@@ -332,12 +332,13 @@ def test_a_name_that_belongs_to_someone_else_is_waited_for_and_told(world: World
 
 def test_what_was_made_for_a_service_that_is_no_more_does_not_stand_in_the_way_of_the_next(world: World) -> None:
     """As when an operator that has not heard of the deletion yet makes its children once more."""
+    world.service()  # and so it is looked at before they are deleted
     for resource, name in ((NETWORK_POLICIES, "s-pods"), (CONFIG_MAPS, "s-proxy")):
         manifest = {"metadata": {"name": name, "labels": {"soh.re/service-uid": "gone", "soh.re/service": "s"}}}
         world.do(world.hand.create(resource, manifest, namespace="n"))
-    world.service()
-    world.settle(15)
+    world.settle(3)
     assert len(world.all(PODS)) == 3
+    assert "NameTaken" not in {event["reason"] for event in world.all(EVENTS)}, "nobody else has the name"
 
 
 def test_a_wall_that_somebody_opened_is_closed_again(world: World) -> None:
