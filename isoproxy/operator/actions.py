@@ -40,11 +40,15 @@ class Child(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class ApplyChild:
-    """Make a child what its manifest says, if it still is as seen; None: if it is not there yet."""
+    """Make a child what its manifest says, if it still is as seen; None: if it is not there yet.
+
+    ``repairs`` is whether that is because somebody else changed it.
+    """
 
     child: Child
     manifest: Json
     resource_version: str | None
+    repairs: bool = False
 
     @property
     def title(self) -> str:

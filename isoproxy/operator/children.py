@@ -4,7 +4,8 @@ Pure. An API server normalises what it is given and fills in the rest. So an obj
 applied, but with what the API server made of it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from isoproxy.model import manifests, proxies, proxyaccess
 from isoproxy.model.parsing import Json
@@ -13,38 +14,48 @@ from isoproxy.operator.childkinds import STAGES, WALLS, fingerprint, made_from, 
 from isoproxy.operator.observed import ChildObject, Observed, Obstacle
 
 
-def actions(observed: Observed) -> list[ApplyChild]:
-    """Return what is to be applied of the first stage that is not as it should be.
+@dataclass(frozen=True, slots=True)
+class ChildrenPlan:
+    """What is to be applied now, what keeps other children from it, and whether the wall around the pods stands."""
 
-    Names that others hold are left alone, and keep the later stages waiting.
+    applies: tuple[ApplyChild, ...]
+    obstacles: Mapping[Child, Obstacle]
+    walled: bool
+
+
+def plan(observed: Observed) -> ChildrenPlan:
+    """Return what brings the first stage into shape that is not.
+
+    A child that meets an obstacle is left alone, and keeps the later stages waiting.
     """
-    wanted, met = _wanted(observed), obstacles(observed)
+    found = {child: _due(child, manifest, observed) for child, manifest in _wanted(observed).items()}
+    obstacles = {child: due for child, due in found.items() if isinstance(due, Obstacle)}
+    applies: tuple[ApplyChild, ...] = ()
     for stage in STAGES:
-        applies = [
-            ApplyChild(child, wanted[child], _version(observed.children.get(child)))
-            for child in stage
-            if child in wanted and child not in met and _differs(child, wanted[child], observed)
-        ]
-        if applies or not met.keys().isdisjoint(stage):
-            return applies
-    return []
+        applies = tuple(due for child in stage if isinstance(due := found.get(child), ApplyChild))
+        if applies or not obstacles.keys().isdisjoint(stage):
+            break
+    walled = all(found[child] is None for child in WALLS)
+    return ChildrenPlan(applies, obstacles, walled)
 
 
-def walled(observed: Observed, applies: Iterable[ApplyChild]) -> bool:
-    """Return whether the wall around the pods stands, where ``applies`` are what is still to be done."""
-    changing = {action.child for action in applies}
-    return (changing | obstacles(observed).keys()).isdisjoint(WALLS)
-
-
-def obstacles(observed: Observed) -> Mapping[Child, Obstacle]:
-    """Return why children cannot be applied: what was met lately, and objects seen to be someone else's."""
-    uid = observed.service.metadata.uid
-    foreign = {
-        child: taken(title(child, observed.service))
-        for child, seen in observed.children.items()
-        if seen.metadata.owner_uid("DedicatedService") != uid
-    }
-    return {**observed.obstacles, **foreign}
+def _due(child: Child, manifest: Json, observed: Observed) -> ApplyChild | Obstacle | None:
+    """What there is to do about one child: apply it, wait because of an obstacle, or nothing."""
+    seen, applied = observed.children.get(child), observed.applied.get(child)
+    if seen is not None and seen.metadata.owner_uid("DedicatedService") != observed.service.metadata.uid:
+        return taken(title(child, observed.service))
+    if child in observed.obstacles:
+        return observed.obstacles[child]
+    if seen is None:
+        return ApplyChild(child, manifest, None)
+    # Not by us yet, or another: what is there is not compared.
+    if applied is None or applied.manifest != fingerprint(manifest):
+        return ApplyChild(child, manifest, seen.metadata.resource_version)
+    if _decided(seen, manifest) == _decided(applied.result, manifest):
+        return None
+    if child in observed.contested:
+        return Obstacle("Contested", f"{title(child, observed.service)} is changed by others again and again")
+    return ApplyChild(child, manifest, seen.metadata.resource_version, repairs=True)
 
 
 def taken(title: str) -> Obstacle:
@@ -77,21 +88,9 @@ def _wanted(observed: Observed) -> dict[Child, Json]:
     return {child: wanted[child] for child in made_from(image)}
 
 
-def _differs(child: Child, manifest: Json, observed: Observed) -> bool:
-    """Whether it must be applied: it is not there, was not applied by us yet, is to be another, or was changed."""
-    seen, applied = observed.children.get(child), observed.applied.get(child)
-    if seen is None or applied is None or applied.manifest != fingerprint(manifest):
-        return True
-    return _decided(seen, manifest) != _decided(applied.result, manifest)
-
-
 def _decided(child: ChildObject, manifest: Json) -> tuple[str, str, dict[str, str | None], dict[str, str | None]]:
     """What of an object is ours to decide. Of its labels and annotations it is some, the rest is everybody's."""
     said, meta = manifest["metadata"], child.metadata
     labels = {key: meta.labels.get(key) for key in said.get("labels", {})}
     annotations = {key: meta.annotations.get(key) for key in said.get("annotations", {})}
     return meta.uid, child.content, labels, annotations
-
-
-def _version(seen: ChildObject | None) -> str | None:
-    return seen.metadata.resource_version if seen is not None else None

@@ -79,7 +79,8 @@ class Observed:
 
     ``pods`` and ``proxies`` are keyed by name and by instance; ``since`` tells from when (monotonic seconds) each fact
     has held; ``unseen_pods`` counts creations of unknown outcome. ``obstacles`` are of children not to be tried again
-    yet. ``proxy_image`` is None where the service's proxies are somebody else's business.
+    yet, ``contested`` are those not to be put right again yet. ``proxy_image`` is None where the service's proxies are
+    somebody else's business.
     """
 
     service: DedicatedService
@@ -89,6 +90,7 @@ class Observed:
     children: Mapping[Child, ChildObject] = field(default_factory=dict)
     applied: Mapping[Child, Applied] = field(default_factory=dict)
     obstacles: Mapping[Child, Obstacle] = field(default_factory=dict)
+    contested: frozenset[Child] = frozenset()
     proxy_image: ProxyImage | None = None
     pacing: Pacing = field(default_factory=Pacing)
     since: Mapping[Fact, float] = field(default_factory=dict)

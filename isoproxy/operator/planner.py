@@ -7,9 +7,9 @@ from isoproxy.model import manifests
 from isoproxy.model.isolationpod import Phase
 from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator import children, pacing
-from isoproxy.operator.actions import Action, DeleteOrphan, End, EndReason, RecordLost
+from isoproxy.operator.actions import Action, Child, DeleteOrphan, End, EndReason, RecordLost
 from isoproxy.operator.durations import Durations, Fact
-from isoproxy.operator.observed import Observed
+from isoproxy.operator.observed import Observed, Obstacle
 from isoproxy.operator.pacing import Pacing
 from isoproxy.operator.pool import Pool
 from isoproxy.operator.standing import Entry, Standing, entries
@@ -24,14 +24,15 @@ _UNSERVED = (Outcome.DIAL_FAILED.value, Outcome.ERROR.value)
 class Plan:
     """Actions in the order of their urgency, and what the next pass is to be given back.
 
-    ``starved`` is whether the pool has been without a Ready pod for a while; ``wake_after`` is in how many seconds to
-    look again at the latest.
+    ``obstacles`` are what keeps children from being applied; ``starved`` is whether the pool has been without a Ready
+    pod for a while; ``wake_after`` is in how many seconds to look again at the latest.
     """
 
     actions: tuple[Action, ...]
     entries: tuple[Entry, ...]
     pacing: Pacing
     since: Mapping[Fact, float]
+    obstacles: Mapping[Child, Obstacle]
     starved: bool
     wake_after: float
 
@@ -44,12 +45,11 @@ def plan(observed: Observed, now: float, jitter: float) -> Plan:
     durations = Durations(observed.since, now)
     found = entries(observed, durations)
     pace = _pace(observed, found, durations, now=now, jitter=jitter)
-    applies = children.actions(observed)
-    walled = children.walled(observed, applies)
-    actions: list[Action] = [*applies]
+    family = children.plan(observed)
+    actions: list[Action] = [*family.applies]
     actions += [RecordLost(entry.record) for entry in found if entry.standing is Standing.LOST]
     # No pod is made until the wall around it stands.
-    actions += Pool(observed, found, durations).actions(pace.allowance if walled else None, now)
+    actions += Pool(observed, found, durations).actions(pace.allowance if family.walled else None, now)
     actions += [End(entry.record, entry.reason, entry.pod_uid) for entry in found if entry.reason is not None]
     actions += _orphans(observed, durations)
     available = any(entry.standing in (Standing.WARM, Standing.STOCKED) for entry in found)
@@ -57,7 +57,7 @@ def plan(observed: Observed, now: float, jitter: float) -> Plan:
     wake_after = durations.wake_after
     if pace.failures and pace.retry_at > now:
         wake_after = min(wake_after, pace.retry_at - now)
-    return Plan(tuple(actions), tuple(found), pace, durations.since, starved, wake_after)
+    return Plan(tuple(actions), tuple(found), pace, durations.since, family.obstacles, starved, wake_after)
 
 
 def _pace(observed: Observed, found: list[Entry], durations: Durations, *, now: float, jitter: float) -> Pacing:

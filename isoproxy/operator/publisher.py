@@ -54,8 +54,9 @@ class Publisher:
             return math.inf
         meta = service.metadata
         before, now = self._written.get(meta.uid), self._time.monotonic()
-        if before is not None and now - before.at < SECONDS_BETWEEN:
-            return before.at + SECONDS_BETWEEN - now
+        # Compared as it is slept: by a difference rounded otherwise, it could come again too soon, for ever.
+        if before is not None and now < (due := before.at + SECONDS_BETWEEN):
+            return due - now
         patch = {"metadata": {"resourceVersion": meta.resource_version}, "status": dump(wanted)}
         try:
             await self._api.patch(DEDICATED_SERVICES, meta.name, patch, namespace=meta.namespace, subresource="status")

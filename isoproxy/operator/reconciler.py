@@ -24,6 +24,7 @@ from isoproxy.operator.actions import ApplyChild, Child
 from isoproxy.operator.apply import Applier, Result
 from isoproxy.operator.childkinds import find, resource_of
 from isoproxy.operator.cluster import Cluster
+from isoproxy.operator.contests import Contests
 from isoproxy.operator.durations import Fact
 from isoproxy.operator.herald import Herald
 from isoproxy.operator.housekeeping import Housekeeping
@@ -54,6 +55,7 @@ class _Memory:
     since: Mapping[Fact, float] = field(default_factory=dict)
     applied: dict[Child, Applied] = field(default_factory=dict)
     obstacles: Obstacles = field(default_factory=Obstacles)
+    contests: Contests = field(default_factory=Contests)
     name: tuple[str, str] = ("", "")
 
 
@@ -195,26 +197,28 @@ class Reconciler(Service):
         self._remember(memory, planned, result)
         current = self._publisher.current(service)
         # An obstacle that is just being tried again still is one.
-        observed = replace(observed, obstacles=memory.obstacles.known())
+        observed = replace(observed, obstacles={**memory.obstacles.known(), **planned.obstacles})
         self._herald.tell(service, troubles(observed, planned.entries), current.conditions)
         wanted = status.status(observed, planned, current, self._publisher.now())
         wait = await self._publisher.publish(service, wanted)
         _raise_first(result.failures)
+        if result.applied:
+            return 0.0  # on to the next stage: an apply that changed nothing comes back as no event
         # What was written comes back as events, which wake us; should one be lost, look again soon.
         return min(wait, planned.wake_after, SETTLE_SECONDS if planned.actions else math.inf)
 
     def _remember(self, memory: _Memory, planned: Plan, result: Result) -> None:
-        memory.applied |= result.applied
-        known = memory.obstacles.known()
+        now, known = self._time.monotonic(), memory.obstacles.known()
         for child, obstacle in result.obstacles.items():
             if known.get(child) != obstacle:
                 log.warn("{name[0]}/{name[1]}: {why}", name=memory.name, why=obstacle.message)
-        memory.obstacles = memory.obstacles.after(
-            {action.child for action in planned.actions if isinstance(action, ApplyChild)},
-            applied=result.applied,
-            met=result.obstacles,
-            now=self._time.monotonic(),
-        )
+        tried = {action.child: action for action in planned.actions if isinstance(action, ApplyChild)}
+        repaired = [action for child, action in tried.items() if action.repairs and child in result.applied]
+        for action in repaired:
+            log.info("{name[0]}/{name[1]}: {what} is put right", name=memory.name, what=action.title)
+        memory.applied |= result.applied
+        memory.obstacles = memory.obstacles.after(tried, applied=result.applied, met=result.obstacles, now=now)
+        memory.contests = memory.contests.after([action.child for action in repaired], now)
 
     def _observe(self, service: DedicatedService, memory: _Memory) -> Observed:
         uid, now = service.metadata.uid, self._time.monotonic()
@@ -229,6 +233,7 @@ class Reconciler(Service):
             children={child: one for child, one in found.items() if one is not None},
             applied=memory.applied,
             obstacles=memory.obstacles.standing(now),
+            contested=memory.contests.paused(now),
             proxy_image=self._proxy_image,
             pacing=memory.pacing,
             since=memory.since,

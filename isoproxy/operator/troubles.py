@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from isoproxy.model.dedicatedservice import InvalidService
-from isoproxy.operator.children import obstacles
 from isoproxy.operator.liveness import Verdict
 from isoproxy.operator.observed import Observed
 from isoproxy.operator.standing import Entry, Standing
@@ -26,7 +25,7 @@ class Trouble:
 def troubles(observed: Observed, entries: tuple[Entry, ...]) -> list[Trouble]:
     """Return what is wrong, the most telling first."""
     found = [
-        Trouble(obstacle.reason, obstacle.message, cause=child.name) for child, obstacle in obstacles(observed).items()
+        Trouble(obstacle.reason, obstacle.message, cause=child.name) for child, obstacle in observed.obstacles.items()
     ]
     failing = next((entry.pod.trouble for entry in entries if entry.pod is not None and _is_troubled(entry)), "")
     if failing or observed.pacing.failures:

@@ -146,7 +146,7 @@ def applied_children(of: DedicatedService, proxy_image: ProxyImage | None = None
     """The objects that a service has one of, as they are once the operator has applied them."""
     bare = Observed(service=of, proxy_image=proxy_image)
     applied: dict[Child, Applied] = {}
-    while applies := children.actions(replace(bare, children=results(applied), applied=applied)):
+    while applies := children.plan(replace(bare, children=results(applied), applied=applied)).applies:
         applied |= {action.child: applied_by(action) for action in applies}
     return applied
 
@@ -176,6 +176,7 @@ class Scene:
         self.pods: dict[str, Pod] = {}
         self.proxy_image: ProxyImage | None = None
         self.obstacles: dict[Child, Obstacle] = {}
+        self.contested: frozenset[Child] = frozenset()
         self.stand()
         self.unseen_pods = 0
         self.now = 1000.0
@@ -276,6 +277,7 @@ class Scene:
             children=self.children,
             applied=self.applied,
             obstacles=self.obstacles,
+            contested=self.contested,
             proxy_image=self.proxy_image,
             pacing=self.pacing,
             since=self.since,

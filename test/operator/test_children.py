@@ -10,7 +10,6 @@ from isoproxy.model import manifests
 from isoproxy.model.dedicatedservice import NetworkSpec, ProxySpec, QueueSpec, ServiceSpec, SessionSpec
 from isoproxy.model.metadata import OwnerReference
 from isoproxy.model.proxies import ProxyImage
-from isoproxy.operator import children
 from isoproxy.operator.actions import ApplyChild, Child
 from isoproxy.operator.childkinds import STAGES, WALLS, find, resources
 from isoproxy.operator.observed import Obstacle
@@ -131,7 +130,7 @@ def test_an_object_of_somebody_else_is_left_alone_whatever_its_labels_say(
     foreign = replace(seen, content="another", metadata=replace(seen.metadata, owner_references=owner))
     scene.children[child] = foreign
     assert not applied(scene)
-    assert children.obstacles(scene.observed())[child].reason == "NameTaken"
+    assert scene.plan().obstacles[child].reason == "NameTaken"
 
 
 @pytest.mark.parametrize("child", list(Child))
@@ -169,6 +168,37 @@ class TestAChild:
         assert set(applied(scene)) == {child}
         scene.applied[child] = replace(scene.applied[child], result=shown)  # it is still there after the apply
         assert not applied(scene)
+
+
+@pytest.mark.parametrize("child", list(Child))
+class TestAContestedChild:
+    def test_is_left_for_a_while_and_told(self, child: Child) -> None:
+        scene = Scene(replicas=3).deploy()
+        scene.children[child] = replace(scene.children[child], content="another")
+        scene.contested = frozenset({child})
+        assert not applied(scene)
+        assert scene.plan().obstacles[child].reason == "Contested"
+        assert made(scene.plan()) == (0 if child in WALLS else 3), (
+            "no pod is made while its wall is not as it should be"
+        )
+
+    def test_is_no_trouble_as_long_as_it_is_as_it_should_be(self, child: Child) -> None:
+        scene = Scene().deploy()
+        scene.contested = frozenset({child})
+        assert not scene.plan().obstacles
+
+    def test_is_made_again_at_once_where_it_was_deleted(self, child: Child) -> None:
+        scene = Scene().deploy()
+        scene.contested = frozenset({child})
+        scene.children.pop(child)
+        assert set(applied(scene)) == {child}
+
+
+def test_what_its_user_changes_is_not_held_up_by_others() -> None:
+    scene = Scene().deploy()
+    scene.contested = frozenset({Child.DEPLOYMENT})
+    scene.children[Child.DEPLOYMENT] = replace(scene.children[Child.DEPLOYMENT], content="another")
+    assert set(applied(scene.respec(proxy=ProxySpec(replicas=3)))) == {Child.DEPLOYMENT}
 
 
 def test_an_annotation_of_the_service_that_was_taken_away_is_put_back() -> None:

@@ -46,7 +46,7 @@ CHILDREN = {
 class DeployingWorld(World):
     """A world whose API server knows what proxies are made of, and whose operator makes them."""
 
-    def start_operator(self, api: MemoryApi | None = None) -> Reconciler:
+    def start_operator(self, api: MemoryApi | None = None, image: str = "isoproxy:1") -> Reconciler:
         if not self.operators:
             serve_what_proxies_are_made_of(self.core)
         operator = Reconciler(
@@ -54,7 +54,7 @@ class DeployingWorld(World):
             api=api or self.api,
             random=random.Random(len(self.operators) + 1),
             metrics=Metrics(),
-            proxy_image=ProxyImage("isoproxy:1"),
+            proxy_image=ProxyImage(image),
         )
         operator.startService()
         self.operators.append(operator)
@@ -152,8 +152,10 @@ def test_a_restarted_operator_applies_each_once_and_changes_nothing(world: Deplo
     world.settle(5)
     before = {resource: world.all(resource) for resource in CHILDREN}
     world.restart_operator()
+    world.settle(1)
+    assert len(world.applied()) == len(set(world.applied())) == 9, "soon, for pods wait for their wall"
     world.settle(30)
-    assert len(world.applied()) == len(set(world.applied())) == 9
+    assert len(world.applied()) == 9
     assert {resource: world.all(resource) for resource in CHILDREN} == before
 
 
@@ -327,6 +329,43 @@ def test_an_apply_whose_reply_is_lost_is_found_to_have_been_made(world: Deployin
     assert len(lost) == 9
     for resource, names in CHILDREN.items():
         assert names_of(world.all(resource)) == names, resource.kind
+    assert world.condition("Degraded")["status"] == "False"
+
+
+def test_a_hand_that_never_yields_is_told_and_not_raced(world: DeployingWorld) -> None:
+    def insist(verb: str, what: Resource, name: str) -> None:
+        if verb == "patch" and what is DEPLOYMENTS:
+            world.change(DEPLOYMENTS, {"spec": {"replicas": 0}})
+
+    world.service()
+    world.settle(5)
+    world.api.after = insist
+    world.change(DEPLOYMENTS, {"spec": {"replicas": 0}})
+    world.api.requests.clear()
+    world.settle(60)
+    assert 3 <= len(world.applied()) <= 8
+    degraded = world.condition("Degraded")
+    assert degraded["reason"] == "Contested"
+    assert "Deployment s-proxy is changed by others again and again" in degraded["message"]
+    world.api.after = lambda verb, resource, name: None
+    world.settle(70, step=0.5)
+    assert world.one(DEPLOYMENTS)["spec"]["replicas"] == 1
+    assert world.condition("Degraded")["status"] == "False"
+
+
+def test_two_operators_of_different_images_do_not_storm_the_api_server(world: DeployingWorld) -> None:
+    """As when one of a newer version comes up while the older is still there: the one that stays wins."""
+    world.service()
+    world.settle(5)
+    world.api.requests.clear()
+    other = MemoryApi(world.core, world.clock)
+    world.start_operator(other, image="isoproxy:2")
+    world.settle(60)
+    assert len(world.applied()) <= 10
+    world.operators[0].stopService()
+    world.settle(120, step=0.5)
+    (container,) = world.one(DEPLOYMENTS)["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "isoproxy:2"
     assert world.condition("Degraded")["status"] == "False"
 
 

@@ -1,0 +1,38 @@
+"""Repairs become rarer the more often others undo them, and are at once again when that is over."""
+
+from isoproxy.operator.actions import Child
+from isoproxy.operator.contests import FIRST_PAUSE_SECONDS, FORGET_SECONDS, LONGEST_PAUSE_SECONDS, Contests
+
+ROLE, SERVICE = Child.ROLE, Child.SERVICE
+
+
+def pause(contests: Contests, since: float) -> float:
+    """For how long after ``since`` the Role is not put right, to the half second."""
+    until = since
+    while ROLE in contests.paused(until):
+        until += 0.5
+    return until - since
+
+
+def test_each_pause_is_twice_as_long_as_the_one_before_up_to_a_bound() -> None:
+    contests, now, pauses = Contests(), 1000.0, []
+    for _ in range(10):
+        contests = contests.after([ROLE], now)
+        pauses.append(pause(contests, now))
+        now += pauses[-1]
+    assert pauses[:4] == [FIRST_PAUSE_SECONDS * factor for factor in (1, 2, 4, 8)]
+    assert pauses[-1] == LONGEST_PAUSE_SECONDS
+
+
+def test_one_that_is_left_alone_for_long_enough_is_forgotten() -> None:
+    contests = Contests().after([ROLE], 0.0).after([ROLE], 1.0)
+    assert pause(contests.after([ROLE], 10.0), 10.0) == 4 * FIRST_PAUSE_SECONDS
+    much_later = 1.0 + 2 * FIRST_PAUSE_SECONDS + FORGET_SECONDS
+    assert pause(contests.after([ROLE], much_later), much_later) == FIRST_PAUSE_SECONDS
+
+
+def test_each_child_has_its_own() -> None:
+    contests = Contests().after([ROLE], 0.0)
+    assert contests.paused(0.5) == {ROLE}
+    assert contests.after([SERVICE], 0.75).paused(0.8) == {ROLE, SERVICE}
+    assert Contests().paused(0.0) == frozenset()
