@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Protocol
 
+from test.cluster import cluster
 from test.cluster.target import Target
 from test.e2e.api import Api
 from test.e2e.harness import Cluster, Local
@@ -49,6 +50,12 @@ class Real:
     def __init__(self, target: Target) -> None:
         self.target = target
         prepare(Api.of(target.kubeconfig))
+
+    @property
+    def parts(self) -> cluster.Cluster:
+        """The cluster's parts, to be stopped and started; it must be ours."""
+        assert self.target.cluster is not None
+        return self.target.cluster
 
     def machine(self, *manifests: Path) -> Node:
         return Node(self.target.kubeconfig, *manifests)

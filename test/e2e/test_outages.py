@@ -100,8 +100,7 @@ def test_sessions_and_stock_go_on_while_the_api_server_is_stopped_and_started_ag
 @pytest.mark.needs_cluster("control", ours=True)
 @pytest.mark.parametrize("part", ["kube-apiserver", "etcd"])
 def test_sessions_and_stock_go_on_while_a_part_of_a_real_cluster_hangs(real: Real, manifest: Path, part: str) -> None:
-    assert real.target.cluster is not None
-    processes = real.target.cluster.processes
+    processes = real.parts.processes
     with one_proxy(real.machine(manifest)) as parts:
         check_life_goes_on(
             parts,
@@ -114,8 +113,7 @@ def test_sessions_and_stock_go_on_while_a_part_of_a_real_cluster_hangs(real: Rea
 def test_sessions_and_stock_go_on_while_a_real_api_server_is_killed_and_started_again(
     real: Real, manifest: Path
 ) -> None:
-    cluster = real.target.cluster
-    assert cluster is not None
+    cluster = real.parts
     api_server = controlplane.api_server(cluster.files, built("kube-apiserver"), controllers=True)
     with one_proxy(real.machine(manifest)) as parts:
         check_life_goes_on(
