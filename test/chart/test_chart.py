@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 import isoproxy
 from isoproxy.model import crds
 from isoproxy.observe.metrics import Live, Metrics
+from test.chart import valuestable
 from test.chart.helm import CHART, NAMESPACE, HelmError, Json, helm, look, of_kind, rendered, template
 
 pytestmark = pytest.mark.needs_program("go")
@@ -78,6 +79,12 @@ def test_the_schema_knows_every_value_and_says_what_it_means() -> None:
 
     schema = yaml.safe_load((CHART / "values.schema.json").read_text())
     assert undescribed(schema, yaml.safe_load((CHART / "values.yaml").read_text()), "") == []
+
+
+def test_the_documentation_has_the_table_of_values() -> None:
+    text = valuestable.DOCUMENT.read_text()
+    assert text == valuestable.with_table(text)
+    assert "| `replicaCount` | `1` | How many operators run." in text
 
 
 def test_an_older_kubernetes_gets_what_it_knows() -> None:
