@@ -1,15 +1,24 @@
-"""kubectl, for the tests of the chart that have a real API server."""
+"""A cluster that is ours, and its kubectl, for the tests of the chart that install it."""
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from test.cluster.level import Level
 from test.cluster.programs import program
-from test.cluster.target import Target
+from test.cluster.target import Keeper, Target
 
 Kubectl = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def kubernetes(keeper: Keeper, request: pytest.FixtureRequest) -> Iterator[Target]:
+    """A cluster made for the tests: the definitions are removed there, and with them whatever is of their kinds."""
+    mark = request.node.get_closest_marker("needs_cluster")
+    with keeper.joined(Level(mark.args[0]), ours=mark.kwargs["ours"]) as target:
+        yield target
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from test.cluster.target import Target
 from test.e2e.api import Api, Refused
 from test.e2e.waiting import eventually
 
-pytestmark = [pytest.mark.needs_cluster("control"), pytest.mark.needs_program("go")]
+pytestmark = [pytest.mark.needs_cluster("control", ours=True), pytest.mark.needs_program("go")]
 
 SPACE = "chart-admission"
 SERVICE, OTHER = "mine", "other"

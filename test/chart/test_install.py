@@ -11,7 +11,7 @@ from test.cluster.target import Target
 from test.e2e.api import Api, Refused
 from test.e2e.waiting import eventually
 
-pytestmark = [pytest.mark.needs_cluster("control"), pytest.mark.needs_program("go")]
+pytestmark = [pytest.mark.needs_cluster("control", ours=True), pytest.mark.needs_program("go")]
 
 WATCHED = "chart-watched"
 # All but what needs the Prometheus operator's own kinds.
