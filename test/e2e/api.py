@@ -13,6 +13,9 @@ from test.e2e.waiting import BOUND, eventually
 
 Json = dict[str, Any]
 
+DEFAULT = "default"
+
+# Where there is what tests look at, in namespace default.
 OURS = "/apis/soh.re/v1alpha1/namespaces/default"
 DEDIS = f"{OURS}/dedicatedservices"
 IPODS = f"{OURS}/isolationpods"
@@ -41,19 +44,20 @@ class Refused(Exception):
 class Api:
     """One API server."""
 
-    def __init__(self, url: str) -> None:
-        """``url`` is that of a server that asks for no credentials."""
+    def __init__(self, url: str, namespace: str = DEFAULT) -> None:
+        """``url`` is that of a server that asks for no credentials; ``namespace`` is where tests look at services."""
         self.url = url
+        self.namespace = namespace
         self.kubeconfig: Path | None = None
         self._address = urlsplit(url).netloc
         self._context: ssl.SSLContext | None = None
         self._authorization: dict[str, str] = {}
 
     @classmethod
-    def of(cls, kubeconfig: Path) -> "Api":
+    def of(cls, kubeconfig: Path, namespace: str = DEFAULT) -> "Api":
         """Return the server of a kubeconfig, approached with the credentials in it."""
         connection = load_connection(str(kubeconfig))
-        made = cls(connection.url)
+        made = cls(connection.url, namespace)
         made.kubeconfig = kubeconfig
         made._context = _context(connection)
         if connection.token_source is not None and (header := connection.token_source.header(renew=False)):
@@ -101,27 +105,32 @@ class Api:
         """Delete an object."""
         return self.request("DELETE", path)
 
-    # What the tests look at, in namespace default
+    # What the tests look at, in the one namespace
+
+    def here(self, path: str) -> str:
+        """Return what a path in namespace default is in the one that is looked at."""
+        return path.replace(f"/namespaces/{DEFAULT}/", f"/namespaces/{self.namespace}/")
 
     def service(self, name: str) -> Json:
         """Return a DedicatedService."""
-        return self.request("GET", f"{DEDIS}/{name}")
+        return self.request("GET", self.here(f"{DEDIS}/{name}"))
 
     def records(self, service: str) -> list[Json]:
         """Return the IsolationPods of a service."""
-        return self.items(IPODS, labelSelector=f"soh.re/service={service}")
+        return self.items(self.here(IPODS), labelSelector=f"soh.re/service={service}")
 
     def pods(self, service: str) -> list[Json]:
         """Return the Pods of a service."""
-        return self.items(PODS, labelSelector=f"soh.re/service={service},soh.re/role=pod")
+        return self.items(self.here(PODS), labelSelector=f"soh.re/service={service},soh.re/role=pod")
 
     def traces(self, service: str) -> set[str]:
         """Return the names of all objects there are of a service, beside itself."""
-        return set().union(*(names(self.items(path, labelSelector=f"soh.re/service={service}")) for path in CHILDREN))
+        selector = f"soh.re/service={service}"
+        return set().union(*(names(self.items(self.here(path), labelSelector=selector)) for path in CHILDREN))
 
     def log(self, pod: str) -> str:
         """Return what a pod has printed."""
-        return self._fetch("GET", f"{PODS}/{pod}/log").decode()
+        return self._fetch("GET", self.here(f"{PODS}/{pod}/log")).decode()
 
     def condition(self, name: str, kind: str) -> Json:
         """Return a condition of a service, {} where there is none yet."""

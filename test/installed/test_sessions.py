@@ -1,0 +1,94 @@
+"""What kubectl does to pods, their records and services while connections are open."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from test.cluster.images.tool import Commander
+from test.e2e.api import Json, names
+from test.e2e.clients import Address, is_cut
+from test.e2e.containers import container_service
+from test.e2e.waiting import eventually
+from test.installed.installation import Installation, Space
+from test.installed.visitors import slow, visiting
+
+pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
+
+BASE = 4
+SERVICE: Json = container_service("obey", ["obey"], replicas=BASE, service={"type": "NodePort", "port": 7000})
+
+
+@pytest.fixture(scope="module")
+def space(installation: Installation) -> Iterator[Space]:
+    with installation.space("sessions") as space:
+        yield space
+
+
+@pytest.fixture(scope="module")
+def address(space: Space) -> Address:
+    return space.serve(SERVICE)
+
+
+@pytest.fixture
+def sessions(space: Space, address: Address) -> Iterator[dict[str, Commander]]:
+    """Two connections, by the name of their pods, that were written down; beside them the pool is full."""
+    with ExitStack() as stack:
+        opened = [stack.enter_context(space.session(address)) for _ in range(2)]
+        found = {pod_of(command): command for command in opened}
+        space.api.wait_for_base("obey", BASE, used=2)
+        yield found
+    space.api.wait_for_base("obey", BASE)
+
+
+def pod_of(command: Commander) -> str:
+    name, number = command("who").split()
+    assert number == "1"
+    return name
+
+
+def warm(space: Space) -> set[str]:
+    """Return the names of the pods that wait for a client."""
+    return names([record for record in space.api.records("obey") if record["status"]["phase"] == "Idle"])
+
+
+@pytest.mark.parametrize("kind", ["ipod", "pod"])
+def test_deleting_ends_the_one_connection_and_another_pod_comes(
+    space: Space, address: Address, sessions: dict[str, Commander], kind: str
+) -> None:
+    name, other = sessions
+    with visiting(space, address) as visits:
+        space.kubectl("delete", kind, name)
+        assert is_cut(sessions.pop(name).peer)
+        space.kubectl("delete", kind, min(warm(space)))
+        eventually(lambda: len(visits) >= 4, "clients come all the while")
+    assert slow(visits) == []
+    assert pod_of(sessions[other]) == other
+    space.api.wait_for_base("obey", BASE, used=1)
+
+
+def test_scaling_ends_no_connection_and_takes_the_pool_to_its_size(
+    space: Space, address: Address, sessions: dict[str, Commander]
+) -> None:
+    for size in (1, BASE + 1, BASE):
+        space.kubectl("scale", "dedi/obey", f"--replicas={size}")
+        space.api.wait_for_base("obey", size, used=2)
+        assert [pod_of(command) for command in sessions.values()] == list(sessions)
+
+
+def test_a_changed_template_replaces_unused_pods_while_clients_find_warm_ones(
+    space: Space, address: Address, sessions: dict[str, Commander]
+) -> None:
+    old = warm(space)
+    with visiting(space, address) as visits:
+        change = '{"spec": {"env": [{"name": "COLOUR", "value": "green"}]}}'
+        space.kubectl("patch", "dedi", "obey", "--type=merge", f"--patch={change}")
+        eventually(lambda: not old & names(space.api.records("obey")), "all that were unused are replaced")
+    assert slow(visits) == []
+    assert visits
+    for name, command in sessions.items():
+        assert pod_of(command) == name
+        assert command("env COLOUR") == "error not set"
+    space.api.wait_for_base("obey", BASE, used=2)
+    with space.session(address) as command:
+        assert command("env COLOUR") == "green"

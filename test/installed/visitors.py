@@ -1,0 +1,71 @@
+"""Clients that come while something happens."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from test.e2e.clients import Address, ask, connected
+from test.e2e.program import receive
+from test.e2e.waiting import BOUND
+from test.installed.installation import Space
+
+PROMPT = 1.0
+"""Seconds within which a warm pod answers also on a busy machine; one that is yet to be made takes longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One client: which pod it met, as the pod's how many-th, and how many seconds after it began to connect."""
+
+    pod: str
+    number: int
+    waited: float
+
+
+def visit(address: Address) -> Visit:
+    """Make one connection to ``tool obey``, see it to its end, and return what was met."""
+    began = time.monotonic()
+    with connected(address) as peer:
+        name, number = ask(peer, b"who").decode().split()
+        waited = time.monotonic() - began
+        peer.shutdown(socket.SHUT_WR)
+        assert receive(peer, b"") == b""
+    return Visit(name, int(number), waited)
+
+
+@contextmanager
+def visiting(space: Space, address: Address, *, every: float = 1.0) -> Iterator[list[Visit]]:
+    """Have a client come every so many seconds from outside meanwhile, and hold all of them to being served.
+
+    Those that have been there are in the list.
+    """
+    visits: list[Visit] = []
+    troubles: list[Exception] = []
+    ended = threading.Event()
+
+    def run() -> None:
+        with space.outside():
+            while not ended.wait(every):
+                try:
+                    visits.append(visit(address))
+                except Exception as error:  # told where the test fails, not here
+                    troubles.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield visits
+    finally:
+        ended.set()
+        thread.join(BOUND)
+    assert troubles == []
+    assert {one.number for one in visits} <= {1}
+    assert len({one.pod for one in visits}) == len(visits)
+
+
+def slow(visits: list[Visit]) -> list[Visit]:
+    """Return those who did not find a pod that was warm."""
+    return [one for one in visits if one.waited > PROMPT]
