@@ -9,7 +9,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -110,7 +110,7 @@ def in_cluster(*, environ: Mapping[str, str] = os.environ, service_account: Path
         token, authority = str(service_account / "token"), str(service_account / "ca.crt")
         InClusterConfigLoader(token, authority, environ=environ).load_and_set(configuration)
 
-    return _Loader(load, "in-cluster configuration").connection()
+    return _Loader(load, "in-cluster configuration", scratch=lambda: nullcontext("")).connection()
 
 
 def own_namespace(service_account: Path = SERVICE_ACCOUNT) -> str:
@@ -121,17 +121,28 @@ def own_namespace(service_account: Path = SERVICE_ACCOUNT) -> str:
         return ""
 
 
+def _folder() -> AbstractContextManager[str]:
+    return tempfile.TemporaryDirectory(prefix="isoproxy-")
+
+
 class _Loader:
     """Reads settings by means of the `kubernetes` package, and credentials again when they are refused."""
 
-    def __init__(self, load: Callable[[Any, str], None], what: str) -> None:
+    def __init__(
+        self,
+        load: Callable[[Any, str], None],
+        what: str,
+        *,
+        scratch: Callable[[], AbstractContextManager[str]] = _folder,
+    ) -> None:
+        """`scratch`: a folder for `load`, to which the package writes credentials that are inlined."""
         self._load = load
         self._what = what  # begins every message
+        self._scratch = scratch
         self._configuration: Any = None
 
     def connection(self) -> Connection:
-        # Credentials that are inlined are written to files by the package; they do not outlive this.
-        with tempfile.TemporaryDirectory(prefix="isoproxy-") as directory:
+        with self._scratch() as directory:  # what is written there does not outlive this
             self._configuration = configuration = self._read(directory)
             trust, certificate, key = (
                 self._contents(name)
@@ -160,7 +171,7 @@ class _Loader:
     def header(self, *, renew: bool) -> str | None:
         """See TokenSource; the package refreshes only what it knows to have expired, so renewing is reading anew."""
         if renew:
-            with tempfile.TemporaryDirectory(prefix="isoproxy-") as directory:
+            with self._scratch() as directory:
                 self._configuration = self._read(directory)
         with _package_errors() as errors:
             header = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")

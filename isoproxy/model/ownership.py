@@ -32,12 +32,17 @@ def pod_selector(service: DedicatedService) -> Json:
 
 def owned_by(service: DedicatedService) -> Json:
     """Return the owner reference of a service's object."""
+    return owner(service.metadata.name, service.metadata.uid)
+
+
+def owner(service_name: str, service_uid: str) -> Json:
+    """Return the owner reference of an object of a service of which no more is known."""
     # blockOwnerDeletion is never set: it would need rights on finalizers, and could hold up a user's delete.
     return {
         "apiVersion": names.API_VERSION,
         "kind": "DedicatedService",
-        "name": service.metadata.name,
-        "uid": service.metadata.uid,
+        "name": service_name,
+        "uid": service_uid,
         "controller": True,
     }
 

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from isoproxy.model import names
 from isoproxy.model.metadata import ObjectMeta
+from isoproxy.model.ownership import owner
 from isoproxy.model.parsing import Json, model
 
 LEASE_SECONDS = 15
@@ -89,6 +90,8 @@ def lease_manifest(*, service_name: str, service_uid: str, instance: str, annota
             "name": names.lease_name(service_name, instance),
             "labels": {names.LABEL_SERVICE: service_name, names.LABEL_SERVICE_UID: service_uid},
             "annotations": annotations,
+            # It goes with its service, as the right to say a last word does.
+            "ownerReferences": [owner(service_name, service_uid)],
         },
         "spec": {"holderIdentity": instance, "leaseDurationSeconds": LEASE_SECONDS},
     }

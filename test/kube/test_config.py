@@ -230,6 +230,12 @@ def test_a_pod_uses_its_service_account(tmp_path: Path) -> None:
     assert header(connection, renew=True) == "bearer second"
 
 
+def test_a_pod_needs_no_folder_to_write_to(tmp_path: Path) -> None:
+    (tmp_path / "tmp").rmdir()
+    connection = in_cluster(environ=IN_POD, service_account=service_account(tmp_path))
+    assert header(connection, renew=True) == "bearer first"
+
+
 @pytest.mark.parametrize("missing", ["token", "ca.crt"])
 def test_a_pod_without_a_service_account_is_told_so(tmp_path: Path, missing: str) -> None:
     folder = service_account(tmp_path)

@@ -226,6 +226,9 @@ class TestLease:
         assert (lease.instance, lease.service_uid, lease.metadata.name) == ("pod-1", "u", "s-pod-1")
         assert lease.spec.lease_duration_seconds == 15
 
+    def test_goes_with_its_service(self) -> None:
+        assert self.made().metadata.owner_uid("DedicatedService") == "u"
+
     def test_says_what_its_proxy_has_and_lacks(self) -> None:
         lease = self.made(queued="3", held="2", claimed="1", grace_seconds="60", listen="a:1", listen_error="in use")
         assert (lease.queued, lease.held, lease.claimed, lease.grace_seconds) == (3, 2, 1, 60)
