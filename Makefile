@@ -38,7 +38,7 @@ programs: $(VENV)/dev.stamp  ## build Kubernetes for the tests, into ~/.cache/is
 unit: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest --cov $(PYTEST_ARGS)
 
-bench: $(VENV)/dev.stamp  ## measure against HAProxy and nginx on this machine (BENCH_ARGS=--quick for a short run)
+bench: $(VENV)/dev.stamp  ## measure beside HAProxy, nginx and a real API server on this machine (BENCH_ARGS=--quick for a short run)
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
 lock:  ## pin what setup.py asks for (LOCK_ARGS=--upgrade for the newest releases)
