@@ -66,48 +66,42 @@ def api_server(files: Layout, program: Path, *, controllers: bool) -> Part:
 
 
 def controller_manager(files: Layout, program: Path) -> Part:
-    """Return the controllers; their own limit on requests is raised, for tests that wait for them."""
-    config = files.kubeconfig("controller-manager")
-    return Part(
-        name="kube-controller-manager",
-        command=(
-            str(program),
-            *flags(
-                kubeconfig=str(config),
-                authentication_kubeconfig=str(config),
-                authorization_kubeconfig=str(config),
-                bind_address="127.0.0.1",
-                secure_port=layout.CONTROLLER_MANAGER_PORT,
-                leader_elect="false",
-                # Each controller by an account of its own: only these have the rights that they need.
-                use_service_account_credentials="true",
-                service_account_private_key_file=f"{files.keys}/sa.key",
-                root_ca_file=f"{files.keys}/ca.crt",
-                kube_api_qps=200,
-                kube_api_burst=400,
-            ),
-        ),
-        health=f"https://127.0.0.1:{layout.CONTROLLER_MANAGER_PORT}/healthz",
+    """Return the controllers."""
+    return _controller(
+        files,
+        program,
+        "controller-manager",
+        layout.CONTROLLER_MANAGER_PORT,
+        # Each controller by an account of its own: only these have the rights that they need.
+        use_service_account_credentials="true",
+        service_account_private_key_file=f"{files.keys}/sa.key",
+        root_ca_file=f"{files.keys}/ca.crt",
     )
 
 
 def scheduler(files: Layout, program: Path) -> Part:
     """Return the scheduler."""
-    config = files.kubeconfig("scheduler")
+    return _controller(files, program, "scheduler", layout.SCHEDULER_PORT)
+
+
+def _controller(files: Layout, program: Path, user: str, port: int, **more: str) -> Part:
+    """Return one that acts by what it watches; its own limit on requests is raised, for tests that wait for it."""
+    config = str(files.kubeconfig(user))
     return Part(
-        name="kube-scheduler",
+        name=f"kube-{user}",
         command=(
             str(program),
             *flags(
-                kubeconfig=str(config),
-                authentication_kubeconfig=str(config),
-                authorization_kubeconfig=str(config),
+                kubeconfig=config,
+                authentication_kubeconfig=config,
+                authorization_kubeconfig=config,
                 bind_address="127.0.0.1",
-                secure_port=layout.SCHEDULER_PORT,
+                secure_port=port,
                 leader_elect="false",
                 kube_api_qps=200,
                 kube_api_burst=400,
+                **more,
             ),
         ),
-        health=f"https://127.0.0.1:{layout.SCHEDULER_PORT}/healthz",
+        health=f"https://127.0.0.1:{port}/healthz",
     )
