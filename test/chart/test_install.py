@@ -8,7 +8,7 @@ import pytest
 from test.chart.conftest import Kubectl, remove_definitions
 from test.chart.helm import CHART, NAMESPACE, RELEASE, Json, helm, rendered
 from test.cluster.target import Target
-from test.e2e.api import Api, Refused
+from test.e2e.api import Api
 from test.e2e.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("control", ours=True), pytest.mark.needs_program("go")]
@@ -63,16 +63,6 @@ def install(kubernetes: Target) -> Callable[[Json], str]:
     return run
 
 
-def found(api: Api, path: str) -> Json:
-    """Return an object, {} if it is not there."""
-    try:
-        return api.request("GET", path)
-    except Refused as refused:
-        if refused.code != 404:
-            raise
-        return {}
-
-
 def left(kubectl: Kubectl) -> set[str]:
     """Return what is there of the release, as KIND/NAME."""
     kinds = {one["kind"].lower() for one in rendered(EVERYTHING)} - {"pod"}
@@ -106,10 +96,10 @@ def test_it_is_installed_upgraded_and_uninstalled_and_leaves_the_definitions(
     kubectl("wait", "--for=condition=Established", "crd", "dedicatedservices.soh.re", "--timeout=30s")
     deployment = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{RELEASE}-controller-manager"
     # That a pod is made shows that the namespace's standard is satisfied.
-    eventually(lambda: found(api, deployment)["status"].get("replicas") == 1, "the operator has a pod")
+    eventually(lambda: api.find(deployment)["status"].get("replicas") == 1, "the operator has a pod")
 
     install(EVERYTHING)
-    assert found(api, deployment)["spec"]["replicas"] == 2
+    assert api.find(deployment)["spec"]["replicas"] == 2
     expected = {f"{one['kind']}/{one['metadata']['name']}" for one in rendered(EVERYTHING)}
     assert left(kubectl) == expected - {f"Pod/{RELEASE}-test"}
 

@@ -129,16 +129,16 @@ def prepare(api: Api) -> None:
     """Install our definitions where they are not there yet, and wait until services and pods can be made."""
     for manifest in crds.load():
         _install(api, manifest)
-    eventually(lambda: _found(api, SERVICE_ACCOUNT), "the service account that pods are given")
+    eventually(lambda: api.find(SERVICE_ACCOUNT), "the service account that pods are given")
 
 
 def _install(api: Api, manifest: Json) -> None:
     name = manifest["metadata"]["name"]
-    if not _found(api, f"{DEFINITIONS}/{name}"):
+    if not api.find(f"{DEFINITIONS}/{name}"):
         api.create(DEFINITIONS, manifest)
 
     def is_served() -> bool:
-        conditions = _found(api, f"{DEFINITIONS}/{name}")["status"].get("conditions") or []
+        conditions = api.find(f"{DEFINITIONS}/{name}")["status"].get("conditions") or []
         established = ("Established", "True") in [(condition["type"], condition["status"]) for condition in conditions]
         # Once it is established its objects are accepted, but for a moment the server does not answer to a list.
         return established and _lists(api, f"{OURS}/{manifest['spec']['names']['plural']}")
@@ -154,16 +154,6 @@ def _lists(api: Api, path: str) -> bool:
             raise
         return False
     return True
-
-
-def _found(api: Api, path: str) -> Json:
-    """Return an object, {} if it is not there."""
-    try:
-        return api.request("GET", path)
-    except Refused as refused:
-        if refused.code != 404:
-            raise
-        return {}
 
 
 def _delete(api: Api, path: str) -> None:
