@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from test.chart.conftest import remove_definitions
 from test.chart.helm import CHART, NAMESPACE, RELEASE, Json, helm
@@ -22,6 +23,8 @@ from test.e2e.waiting import eventually
 
 OPERATOR = f"deployment/{RELEASE}-controller-manager"
 PATIENCE = "--timeout=60s"
+KINDS = "pod,ipod,lease,deployment,service,configmap,networkpolicy,poddisruptionbudget,role,rolebinding,serviceaccount"
+"""What is made for a service."""
 _REPOSITORY, _, _TAG = ours.ISOPROXY.rpartition(":")
 VALUES: Json = {"image.repository": _REPOSITORY, "image.tag": _TAG, "image.pullPolicy": "Never"}
 
@@ -32,7 +35,7 @@ class Installation:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.kubectl = Kubectl(cluster, program("kubectl"))
-        self._left: list[str] = []
+        self._left: list[Space] = []
 
     @classmethod
     @contextmanager
@@ -45,7 +48,7 @@ class Installation:
         made.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
         made.install()
         yield made
-        made.wait_for_spaces()
+        made.remove_spaces()
         made.uninstall()
         made.kubectl("delete", "namespace", NAMESPACE, PATIENCE)
         remove_definitions(made.kubectl)
@@ -63,16 +66,22 @@ class Installation:
 
     @contextmanager
     def space(self, name: str) -> Iterator["Space"]:
-        """Make a namespace for services; in the end it begins to go, which nobody has to wait for."""
+        """Make a namespace for services; in the end they begin to go, which nobody has to wait for."""
         self.kubectl("create", "namespace", name)
-        yield Space(self.cluster, name)
-        self._left.append(name)
-        self.kubectl("delete", "namespace", name, "--wait=false")
+        space = Space(self.cluster, name)
+        yield space
+        self._left.append(space)
+        space.kubectl("delete", "dedi", "--all")
 
-    def wait_for_spaces(self) -> None:
-        """Wait until the namespaces that were left are gone."""
+    def remove_spaces(self) -> None:
+        """Remove the namespaces that were left.
+
+        Not before their proxies are gone: where a pod may take long to end, which a proxy may, Kubernetes looks again
+        minutes later.
+        """
         if self._left:
-            self.kubectl("delete", "namespace", "--ignore-not-found", *self._left, PATIENCE)
+            eventually(lambda: not any(map(Space.pods, self._left)), "nothing runs in them", within=60)
+            self.kubectl("delete", "namespace", *(space.name for space in self._left), PATIENCE)
             self._left.clear()
 
 
@@ -96,6 +105,10 @@ class Space:
     def apply(self, manifest: Json) -> None:
         """Apply a manifest."""
         self.kubectl("apply", "-f", "-", given=json.dumps(manifest))
+
+    def patch(self, service: str, **spec: Any) -> None:
+        """Change fields of a service's spec; None removes one."""
+        self.kubectl("patch", "dedi", service, "--type=merge", f"--patch={json.dumps({'spec': spec})}")
 
     def serve(self, manifest: Json) -> Address:
         """Apply a service of the type NodePort, and wait until all of it is there; return where clients find it."""
@@ -127,6 +140,10 @@ class Space:
         """Return where clients find a service that know the way into the cluster."""
         spec = self.proxy_service(name)["spec"]
         return spec["clusterIP"], int(spec["ports"][0]["port"])
+
+    def pods(self) -> list[str]:
+        """Return the names of all Pods."""
+        return self.kubectl("get", "pods", "--output=name").split()
 
     def proxies(self, name: str) -> dict[str, Json]:
         """Return the Pods of a service's proxies by name, ending ones too."""

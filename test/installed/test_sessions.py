@@ -59,7 +59,9 @@ def test_deleting_ends_the_one_connection_and_another_pod_comes(
     name, other = sessions
     with visiting(space, address) as visits:
         space.kubectl("delete", kind, name)
-        assert is_cut(sessions.pop(name).peer)
+        ended = sessions.pop(name).peer
+        assert is_cut(ended)
+        ended.close()
         space.kubectl("delete", kind, min(warm(space)))
         eventually(lambda: len(visits) >= 4, "clients come all the while")
     assert slow(visits) == []
@@ -81,11 +83,10 @@ def test_a_changed_template_replaces_unused_pods_while_clients_find_warm_ones(
 ) -> None:
     old = warm(space)
     with visiting(space, address) as visits:
-        change = '{"spec": {"env": [{"name": "COLOUR", "value": "green"}]}}'
-        space.kubectl("patch", "dedi", "obey", "--type=merge", f"--patch={change}")
+        space.patch("obey", env=[{"name": "COLOUR", "value": "green"}])
         eventually(lambda: not old & names(space.api.records("obey")), "all that were unused are replaced")
+        eventually(lambda: visits, "a client has come meanwhile")
     assert slow(visits) == []
-    assert visits
     for name, command in sessions.items():
         assert pod_of(command) == name
         assert command("env COLOUR") == "error not set"

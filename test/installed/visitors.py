@@ -37,7 +37,7 @@ def visit(address: Address) -> Visit:
 
 
 @contextmanager
-def visiting(space: Space, address: Address, *, every: float = 1.0) -> Iterator[list[Visit]]:
+def visiting(space: Space, address: Address, *, every: float = 1.5) -> Iterator[list[Visit]]:
     """Have a client come every so many seconds from outside meanwhile, and hold all of them to being served.
 
     Those that have been there are in the list.
