@@ -11,7 +11,7 @@ from test.cluster.simulated import simulated_node
 from test.cluster.target import Target
 from test.e2e.api import CHILDREN, DEDIS, Api, Json, Refused
 from test.e2e.harness import Isoproxy, dedicated_service
-from test.e2e.oncluster import prepare
+from test.e2e.oncluster import OPERATED, prepared
 from test.e2e.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("control"), pytest.mark.needs_program("go")]
@@ -24,10 +24,9 @@ IDLE_SECONDS = 5.0
 
 
 @pytest.fixture(scope="module")
-def api(kubernetes: Target) -> Api:
-    api = Api.of(kubernetes.kubeconfig)
-    prepare(api)
-    return api
+def api(kubernetes: Target) -> Iterator[Api]:
+    with prepared(kubernetes) as api:
+        yield api
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +38,7 @@ def place(kubernetes: Target) -> Iterator[Json]:
 
 @pytest.fixture
 def operator(kubernetes: Target, api: Api) -> Iterator[Isoproxy]:
-    with Isoproxy("--role=operator", "--kubeconfig", kubernetes.kubeconfig) as process:
+    with Isoproxy("--role=operator", OPERATED, "--kubeconfig", kubernetes.kubeconfig) as process:
         yield process
         process.stop()
 

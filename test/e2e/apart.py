@@ -10,6 +10,7 @@ from test.e2e.api import LEASES, Api
 from test.e2e.clients import Address
 from test.e2e.grounds import Machine
 from test.e2e.harness import Isoproxy, write_kubeconfig
+from test.e2e.oncluster import OPERATED
 from test.e2e.process import Process
 
 GRACE_SECONDS = 10
@@ -52,7 +53,7 @@ class Apart:
         self.operator = self._stack.enter_context(self._new_operator())
 
     def _new_operator(self) -> Isoproxy:
-        return Isoproxy("--role=operator", "--kubeconfig", self.kubeconfig, f"--proxy-grace={GRACE_SECONDS}")
+        return Isoproxy("--role=operator", OPERATED, "--kubeconfig", self.kubeconfig, f"--proxy-grace={GRACE_SECONDS}")
 
     def _new_proxy(self) -> Isoproxy:
         return Isoproxy(

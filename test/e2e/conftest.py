@@ -5,6 +5,7 @@ import pytest
 from test.cluster.level import Level
 from test.cluster.target import Keeper
 from test.e2e.grounds import Embedded, Ground, Real
+from test.e2e.oncluster import prepared
 
 
 @pytest.fixture(
@@ -15,5 +16,5 @@ def ground(request: pytest.FixtureRequest, keeper: Keeper) -> Iterator[Ground]:
     if request.param == "embedded":
         yield Embedded()
     else:
-        with keeper.joined(Level.CONTROL) as target:
+        with keeper.joined(Level.CONTROL) as target, prepared(target):
             yield Real(target)

@@ -5,9 +5,8 @@ from typing import Protocol
 
 from test.cluster import cluster
 from test.cluster.target import Target
-from test.e2e.api import Api
 from test.e2e.harness import Cluster, Local
-from test.e2e.oncluster import Node, OnNode, prepare
+from test.e2e.oncluster import Node, OnNode
 
 Machine = Local | Cluster | Node
 """An API server, and what runs the pods."""
@@ -48,8 +47,8 @@ class Real:
     crowd = 100  # a pod costs more there, in writes and in others who look on
 
     def __init__(self, target: Target) -> None:
+        """The cluster is one that was prepared."""
         self.target = target
-        prepare(Api.of(target.kubeconfig))
 
     @property
     def parts(self) -> cluster.Cluster:

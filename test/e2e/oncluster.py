@@ -3,7 +3,8 @@
 import secrets
 import signal
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +14,8 @@ from urllib.parse import urlencode
 import yaml
 
 from isoproxy.model import crds
-from test.e2e.api import CHILDREN, DEDIS, OURS, Api, Json, Refused
+from test.cluster.target import Target
+from test.e2e.api import CHILDREN, DEDIS, OURS, Api, Json, Refused, names
 from test.e2e.harness import Isoproxy
 from test.e2e.process import STOP_SECONDS, Process
 from test.e2e.waiting import eventually
@@ -22,6 +24,12 @@ DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 SERVICE_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 NODES = "/api/v1/nodes"
 NODE_LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+OPERATED = "--namespace=default"
+"""An operator's option: of a cluster that may be somebody else's, it sees what the tests make, and nothing more."""
+
+
+class InUse(Exception):
+    """Somebody else's cluster has services where the tests make theirs."""
 
 
 class Node(Process):
@@ -95,7 +103,7 @@ class OnNode(Isoproxy):
     def __init__(self, kubeconfig: Path, *manifests: Path) -> None:
         """As a Node."""
         self.node = Node(kubeconfig, *manifests)
-        super().__init__("--role=all", "--bind=127.0.0.1", "--kubeconfig", kubeconfig)
+        super().__init__("--role=all", OPERATED, "--bind=127.0.0.1", "--kubeconfig", kubeconfig)
 
     @property
     def api(self) -> Api:
@@ -125,15 +133,48 @@ class OnNode(Isoproxy):
         self.node.stop()
 
 
+@contextmanager
+def prepared(target: Target) -> Iterator[Api]:
+    """Prepare a cluster, and return its API server. Of somebody else's, take away at the end what was not there before.
+
+    Raises InUse, before anything is changed.
+    """
+    api = Api.of(target.kubeconfig)
+    if target.cluster is not None:
+        prepare(api)
+        yield api
+        return
+    _check_unused(api)
+    before = names(api.items(DEFINITIONS))
+    try:
+        prepare(api)
+        yield api
+    finally:
+        for name in [name for name in _definitions() if name not in before]:
+            _delete(api, f"{DEFINITIONS}/{name}")
+            eventually(partial(_is_absent, api, f"{DEFINITIONS}/{name}"), f"{name} is gone")
+
+
+def _check_unused(api: Api) -> None:
+    """Refuse a cluster whose services the operators of tests would act on."""
+    if api.find(f"{DEFINITIONS}/dedicatedservices.soh.re") and (found := names(api.items(DEDIS))):
+        there = ", ".join(sorted(found))
+        raise InUse(f"the tests need namespace default of {api.kubeconfig}'s cluster, which has the services {there}")
+
+
+def _definitions() -> dict[str, Json]:
+    """Return our definitions by their names."""
+    return {manifest["metadata"]["name"]: manifest for manifest in crds.load()}
+
+
 def prepare(api: Api) -> None:
     """Install our definitions where they are not there yet, and wait until services and pods can be made."""
-    for manifest in crds.load():
-        _install(api, manifest)
+    for name, manifest in _definitions().items():
+        _install(api, name, manifest)
     eventually(lambda: api.find(SERVICE_ACCOUNT), "the service account that pods are given")
 
 
-def _install(api: Api, manifest: Json) -> None:
-    name = manifest["metadata"]["name"]
+def _install(api: Api, name: str, manifest: Json) -> None:
     if not api.find(f"{DEFINITIONS}/{name}"):
         api.create(DEFINITIONS, manifest)
 
@@ -154,6 +195,10 @@ def _lists(api: Api, path: str) -> bool:
             raise
         return False
     return True
+
+
+def _is_absent(api: Api, path: str) -> bool:
+    return not api.find(path)
 
 
 def _delete(api: Api, path: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from test.e2e.api import Json
 from test.e2e.grounds import Ground
 from test.e2e.harness import Isoproxy, dedicated_service, write_kubeconfig, write_manifests
+from test.e2e.oncluster import OPERATED
 from test.e2e.waiting import eventually
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
@@ -22,7 +23,8 @@ def test_trouble_and_its_end_are_told_in_both_views(ground: Ground, tmp_path: Pa
             return api.items(EVENTS, fieldSelector=f"regarding.uid={uid},reason={reason}")
 
         api.create(CONFIG_MAPS, {"metadata": {"name": "told-proxy"}})
-        with Isoproxy("--role=operator", f"--kubeconfig={write_kubeconfig(tmp_path, api)}") as operator:
+        config = f"--kubeconfig={write_kubeconfig(tmp_path, api)}"
+        with Isoproxy("--role=operator", OPERATED, config) as operator:
             [warning] = eventually(lambda: told("NameTaken"), "the trouble is told")
             api.delete(f"{CONFIG_MAPS}/told-proxy")
             [end] = eventually(lambda: told("Recovered"), "its end is told")

@@ -8,6 +8,7 @@ import pytest
 from test.e2e.api import DEDIS, LEASES
 from test.e2e.grounds import Ground
 from test.e2e.harness import Isoproxy, dedicated_service, fetch, write_kubeconfig, write_manifests
+from test.e2e.oncluster import OPERATED
 from test.e2e.waiting import eventually
 
 LEASE = f"{LEASES}/isolation-proxy-operator"
@@ -20,7 +21,8 @@ def test_one_operator_acts_and_the_other_takes_over(ground: Ground, tmp_path: Pa
     manifest = write_manifests(tmp_path, dedicated_service("led", ["who"], replicas=1))
     with ground.machine(manifest) as machine:
         api = machine.api
-        options = ["--role=operator", "--leader-elect", f"--kubeconfig={write_kubeconfig(tmp_path, api)}"]
+        config = f"--kubeconfig={write_kubeconfig(tmp_path, api)}"
+        options = ["--role=operator", OPERATED, "--leader-elect", config]
         with Isoproxy(*options) as first:
             first.wait_for_log(r" leads$")
             api.wait_for_base("led", 1)

@@ -18,6 +18,7 @@ from test.e2e.apart import Apart
 from test.e2e.clients import ask, connected, is_cut
 from test.e2e.grounds import Ground, Machine, Real
 from test.e2e.harness import Cluster, Local, dedicated_service, write_manifests
+from test.e2e.oncluster import prepared
 from test.e2e.waiting import throughout
 
 POOL = 3
@@ -33,7 +34,7 @@ def manifest(tmp_path: Path) -> Path:
 @pytest.fixture
 def real(keeper: Keeper) -> Iterator[Real]:
     """A real cluster that may be hurt."""
-    with keeper.joined(Level.CONTROL, ours=True) as target:
+    with keeper.joined(Level.CONTROL, ours=True) as target, prepared(target):
         yield Real(target)
 
 
