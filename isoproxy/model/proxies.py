@@ -17,6 +17,8 @@ LINGER_SECONDS = 5
 LONGEST_DRAIN_SECONDS = 604800
 LAST_WORDS_SECONDS = 30
 """What is left after the drain for records and for the Lease, before the kubelet kills the process."""
+HUNG_SECONDS = 30
+"""What a proxy that does not answer its liveness probe gets to end: it will not drain, and so has no use for a day."""
 BACKLOG = 1024
 """Connections that may arrive between two turns of a proxy's reactor."""
 DEFAULT_RESOURCES: Json = {"requests": {"cpu": "100m", "memory": "128Mi"}}
@@ -36,7 +38,8 @@ class ProxyImage:
     """What an operator runs proxies from, and how; the image's entry point is ``twistd isoproxy``.
 
     ``grace_seconds`` is how long past its Lease's expiry a proxy may use its stock; ``budgets`` is whether the cluster
-    has policy/v1, and proxies so get a PodDisruptionBudget.
+    is of 1.21 or newer: it has policy/v1, and proxies so get a PodDisruptionBudget, and liveness probes know a grace
+    of their own.
     """
 
     image: str
@@ -136,6 +139,7 @@ def _pod_spec(service: DedicatedService, image: ProxyImage) -> Json:
 
 def _container(service: DedicatedService, image: ProxyImage) -> Json:
     ports = {CLIENTS: CLIENTS_PORT, "metrics": METRICS_PORT, "health": HEALTH_PORT}
+    hung = {"terminationGracePeriodSeconds": HUNG_SECONDS} if image.budgets else {}
     return {
         "name": "proxy",
         "image": image.image,
@@ -152,9 +156,11 @@ def _container(service: DedicatedService, image: ProxyImage) -> Json:
         "env": [{"name": "POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}],
         "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()],
         "resources": service.spec.proxy.resources or DEFAULT_RESOURCES,
-        "readinessProbe": _probe("/readyz", periodSeconds=2, failureThreshold=2),
+        # Python and its libraries may take a while to load where the CPU is short.
+        "startupProbe": _probe("/healthz", periodSeconds=2, failureThreshold=60, timeoutSeconds=5),
+        "readinessProbe": _probe("/readyz", periodSeconds=2, failureThreshold=2, timeoutSeconds=5),
         # A restart cuts every connection: only what has certainly come to a stop is worth it.
-        "livenessProbe": _probe("/healthz", periodSeconds=10, failureThreshold=6, timeoutSeconds=5),
+        "livenessProbe": _probe("/healthz", periodSeconds=10, failureThreshold=6, timeoutSeconds=5, **hung),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

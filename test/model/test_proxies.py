@@ -167,6 +167,20 @@ class TestCommandLine:
         needed = proxy_service.CUT_SECONDS + proxy_service.FLUSH_SECONDS + proxy_service.LAST_WORD_SECONDS
         assert last_words > needed
 
+    def test_a_proxy_that_hangs_does_not_get_the_time_to_drain(self) -> None:
+        assert container()["livenessProbe"]["terminationGracePeriodSeconds"] == proxies.HUNG_SECONDS
+        assert template()["spec"]["terminationGracePeriodSeconds"] > proxies.HUNG_SECONDS
+
+    def test_clusters_before_1_21_are_not_given_a_grace_that_they_do_not_know(self) -> None:
+        assert "terminationGracePeriodSeconds" not in container(ProxyImage("i", budgets=False))["livenessProbe"]
+
+    def test_a_slow_start_is_no_failure_and_a_slow_answer_none_either(self) -> None:
+        main = container()
+        start = main["startupProbe"]
+        assert start["httpGet"] == main["livenessProbe"]["httpGet"]
+        assert start["periodSeconds"] * start["failureThreshold"] >= 120
+        assert {main[probe]["timeoutSeconds"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")} == {5}
+
     def test_the_linger_is_that_of_the_proxy(self) -> None:
         assert proxies.LINGER_SECONDS >= proxy_service.LINGER_SECONDS
 
