@@ -10,7 +10,7 @@ import txaio
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 
 from isoproxy.kube.api import KubeApi
-from isoproxy.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, KubeError, NotFound
+from isoproxy.kube.errors import AlreadyExists, ApiError, Conflict, KubeError, NotFound
 from isoproxy.kube.resources import ISOLATION_PODS, LEASES, PODS
 from isoproxy.model import manifests, names
 from isoproxy.model.isolationpod import IsolationPod, Phase
@@ -107,7 +107,9 @@ class Applier:
             log.debug("{name} is still that of a service that is gone", name=str(error))
         except NameTaken:
             result.obstacles[action.child] = children.taken(action.title)
-        except (Forbidden, Invalid) as error:
+        except ApiError as error:
+            if not children.is_obstacle(action.child, error):
+                raise
             result.obstacles[action.child] = children.refused(action.title, error.message or str(error))
 
     @singledispatchmethod

@@ -7,6 +7,7 @@ applied, but with what the API server made of it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from isoproxy.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound
 from isoproxy.model import manifests, proxies, proxyaccess
 from isoproxy.model.parsing import Json
 from isoproxy.operator.actions import ApplyChild, Child
@@ -66,6 +67,16 @@ def taken(title: str) -> Obstacle:
 def refused(title: str, why: str) -> Obstacle:
     """Return the obstacle that the API server does not accept a child as it is to be."""
     return Obstacle("ChildRefused", f"{title} is refused: {why}")
+
+
+def is_obstacle(child: Child, error: ApiError) -> bool:
+    """Return whether an answer keeps just this child from being made, which holds up nothing else.
+
+    What stands before the pods is otherwise to be tried again soon.
+    """
+    if isinstance(error, AlreadyExists | Conflict | NotFound):
+        return False  # somebody was faster
+    return child not in WALLS or isinstance(error, Forbidden | Invalid)
 
 
 def _wanted(observed: Observed) -> dict[Child, Json]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from isoproxy.kube.errors import Forbidden, Invalid, UnknownOutcome
+from isoproxy.kube.errors import ApiError, Forbidden, Invalid, ServerError, UnknownOutcome
 from isoproxy.kube.resources import (
     CONFIG_MAPS,
     DEDICATED_SERVICES,
@@ -289,7 +289,16 @@ def test_no_proxy_runs_under_an_account_of_somebody_else(world: DeployingWorld) 
     assert len(world.all(PODS)) == 3
 
 
-@pytest.mark.parametrize("error", [Invalid(422, message="spec.ports[0].nodePort: taken"), Forbidden(403, message="no")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ApiError(400, message="cannot be read"),
+        Forbidden(403, message="no"),
+        Invalid(422, message="spec.ports[0].nodePort: taken"),
+        ServerError(500, message="failed calling webhook"),
+    ],
+    ids=lambda error: str(error.status),
+)
 def test_what_is_refused_is_told_tried_again_now_and_then_and_does_not_slow_down_the_pool(
     world: DeployingWorld, error: Any
 ) -> None:
@@ -302,6 +311,9 @@ def test_what_is_refused_is_told_tried_again_now_and_then_and_does_not_slow_down
     world.settle(2)
     assert len(world.all(PODS)) == 3
     world.settle(58)
+    world.do(world.hand.patch(DEDICATED_SERVICES, "s", {"spec": {"replicas": 5}}, namespace="n"))
+    world.settle(1)
+    assert len(world.all(PODS)) == 5
     tried = world.applied().count(("services", "s-proxy"))
     assert 5 <= tried <= 13
     degraded = world.condition("Degraded")
