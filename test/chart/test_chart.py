@@ -95,6 +95,12 @@ def test_an_older_kubernetes_gets_what_it_knows() -> None:
     assert of_kind(old, "ValidatingAdmissionPolicy") == []
 
 
+def test_operators_of_two_images_act_at_once_only_where_they_elect_a_leader() -> None:
+    assert look(rendered(), "Deployment spec.strategy") == {"type": "Recreate"}
+    together = look(rendered({"leaderElection.enabled": True}), "Deployment spec.strategy")
+    assert together == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+
+
 def test_the_definitions_are_those_of_the_repository_and_stay_when_it_goes() -> None:
     found = copy.deepcopy(of_kind(rendered(), "CustomResourceDefinition"))
     for crd in found:
