@@ -23,6 +23,9 @@
     {{- if .Values.healthProbe.enabled }}
     - --health-listen=tcp:{{ .Values.healthProbe.port }}
     {{- end }}
+    {{- if not (include "operator.hasBudgets" .) }}
+    - --no-disruption-budgets
+    {{- end }}
     {{- with .Values.extraArgs }}
     {{- toYaml . | nindent 4 }}
     {{- end }}

@@ -31,6 +31,11 @@
 {{- end }}
 {{- end }}
 
+{{/* "true" where there is policy/v1. Not asked for by kind: without a server, helm knows of versions only. */}}
+{{- define "operator.hasBudgets" -}}
+{{- if semverCompare ">=1.21-0" .Capabilities.KubeVersion.Version }}true{{ end }}
+{{- end }}
+
 {{/* What tells the operator's pods from all others; a Deployment's selector can never change. */}}
 {{- define "operator.selector" -}}
 app.kubernetes.io/name: {{ include "operator.name" . }}

@@ -93,6 +93,10 @@ def test_an_older_kubernetes_gets_what_it_knows() -> None:
     old = list(yaml.safe_load_all(template({"podDisruptionBudget.enabled": True}, "--kube-version=1.19.0")))
     assert look(old, "PodDisruptionBudget apiVersion") == "policy/v1beta1"
     assert of_kind(old, "ValidatingAdmissionPolicy") == []
+    arguments = "Deployment spec.template.spec.containers.0.args"
+    assert "--no-disruption-budgets" in look(old, arguments)
+    for version in ("1.21.0", "1.35.0"):
+        assert "--no-disruption-budgets" not in look(rendered(None, f"--kube-version={version}"), arguments)
 
 
 def test_operators_of_two_images_act_at_once_only_where_they_elect_a_leader() -> None:
