@@ -14,6 +14,8 @@ from isoproxy.operator.actions import ApplyChild, Child
 from isoproxy.operator.childkinds import STAGES, WALLS, fingerprint, made_from, title
 from isoproxy.operator.observed import ChildObject, Observed, Obstacle
 
+CONTESTED = "Contested"
+
 
 @dataclass(frozen=True, slots=True)
 class ChildrenPlan:
@@ -36,8 +38,15 @@ def plan(observed: Observed) -> ChildrenPlan:
         applies = tuple(due for child in stage if isinstance(due := found.get(child), ApplyChild))
         if applies or not obstacles.keys().isdisjoint(stage):
             break
-    walled = all(found[child] is None for child in WALLS)
+    walled = all(_stands(child, found[child]) for child in WALLS)
     return ChildrenPlan(applies, obstacles, walled)
+
+
+def _stands(child: Child, due: ApplyChild | Obstacle | None) -> bool:
+    """Whether pods may be made as far as ``child`` is concerned."""
+    if child is Child.SETTINGS and isinstance(due, Obstacle) and due.reason == CONTESTED:
+        return True  # pods do not read them, and proxies go on by those they have
+    return due is None
 
 
 def _due(child: Child, manifest: Json, observed: Observed) -> ApplyChild | Obstacle | None:
@@ -55,7 +64,7 @@ def _due(child: Child, manifest: Json, observed: Observed) -> ApplyChild | Obsta
     if _decided(seen, manifest) == _decided(applied.result, manifest):
         return None
     if child in observed.contested:
-        return Obstacle("Contested", f"{title(child, observed.service)} is changed by others again and again")
+        return contested(title(child, observed.service))
     return ApplyChild(child, manifest, seen.metadata.resource_version, repairs=True)
 
 
@@ -67,6 +76,11 @@ def taken(title: str) -> Obstacle:
 def refused(title: str, why: str) -> Obstacle:
     """Return the obstacle that the API server does not accept a child as it is to be."""
     return Obstacle("ChildRefused", f"{title} is refused: {why}")
+
+
+def contested(title: str) -> Obstacle:
+    """Return the obstacle that others undo what is put right of a child."""
+    return Obstacle(CONTESTED, f"{title} is changed by others again and again")
 
 
 def is_obstacle(child: Child, error: ApiError) -> bool:

@@ -177,8 +177,8 @@ class TestAContestedChild:
         scene.contested = frozenset({child})
         assert not applied(scene)
         assert scene.plan().obstacles[child].reason == "Contested"
-        assert made(scene.plan()) == (0 if child in WALLS else 3), (
-            "no pod is made while its wall is not as it should be"
+        assert made(scene.plan()) == (0 if child is Child.NETWORK_POLICY else 3), (
+            "no pod is made while its wall is not as it should be, and pods do not wait for anything else"
         )
 
     def test_is_no_trouble_as_long_as_it_is_as_it_should_be(self, child: Child) -> None:
