@@ -3,13 +3,19 @@
 import argparse
 import os
 import sys
+from collections.abc import Callable
+from subprocess import SubprocessError
 
-from test.cluster.cluster import Cluster
+from test.cluster import ahead, network
+from test.cluster.cluster import Cluster, checked
+from test.cluster.gotool import BuildError
 from test.cluster.health import Unhealthy
+from test.cluster.images.debian import AptError
 from test.cluster.level import Level
 from test.cluster.levels import up
-from test.cluster.programs import RECIPES, BuildError, build, program
-from test.needs import cluster_lacks
+from test.cluster.programs import RECIPES, program
+
+_DEFAULT = "default"
 
 
 def main() -> int:
@@ -17,7 +23,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         status: int = arguments.do(arguments)
-    except (BuildError, Unhealthy, OSError) as error:
+    except (AptError, BuildError, Unhealthy, OSError, SubprocessError, AssertionError) as error:
         print(f"test.cluster: {error}", file=sys.stderr)
         return 1
     return status
@@ -25,31 +31,47 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m test.cluster", description=__doc__)
-    parser.add_argument("--name", default="default", help="which cluster; each is apart from all others [default]")
+    named = argparse.ArgumentParser(add_help=False)
+    named.add_argument(
+        "--name", type=_name, default=_DEFAULT, help="which cluster; each is apart from all others [default]"
+    )
     commands = parser.add_subparsers(required=True)
-    one = commands.add_parser("up", help="start a new cluster, in place of an older one of that name")
+
+    def add(verb: str, do: Callable[[argparse.Namespace], int], about: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(verb, help=about, parents=[named] if do is not _build else [])
+        command.set_defaults(do=do)
+        return command
+
+    one = add("up", _up, "start a new cluster, in place of an older one of that name")
     one.add_argument("--level", choices=[level.value for level in Level], default=Level.NODE.value)
-    one.set_defaults(do=_up)
-    one = commands.add_parser("exec", help="run a command in the cluster's network, as its administrator")
-    one.add_argument("--at", default="", choices=["", "client", "internet"], help="where [the node]")
+    one = add("exec", _exec, "run a command in the cluster's network, as its administrator")
+    one.add_argument("--at", default="", choices=["", network.CLIENT, network.INTERNET], help="where [the node]")
     one.add_argument("command", nargs=argparse.REMAINDER)
-    one.set_defaults(do=_exec)
-    commands.add_parser("status", help="say which parts run").set_defaults(do=_status)
-    one = commands.add_parser("logs", help="print what a part has printed")
+    add("status", _status, "say which parts run")
+    one = add("logs", _logs, "print what a part has printed")
     one.add_argument("part")
-    one.set_defaults(do=_logs)
-    commands.add_parser("down", help="end the cluster").set_defaults(do=_down)
-    one = commands.add_parser("build", help="build the programs, where that was not done before")
+    add("down", _down, "end the cluster")
+    one = add("build", _build, "build the programs of these modules, or all there are and the images; takes no rights")
     one.add_argument("module", nargs="*", choices=[*RECIPES, []], default=[])
-    one.add_argument("--if-of-use", action="store_true", help="do nothing where no cluster can be had")
-    one.set_defaults(do=_build)
     return parser
+
+
+def _name(text: str) -> str:
+    try:
+        return checked(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _command(verb: str, arguments: argparse.Namespace) -> str:
+    """Return what to type for the cluster that was meant."""
+    return f"python -m test.cluster {verb}" + (f" --name {arguments.name}" if arguments.name != _DEFAULT else "")
 
 
 def _up(arguments: argparse.Namespace) -> int:
     cluster = up(arguments.name, Level(arguments.level))
     print(f"KUBECONFIG={cluster.files.kubeconfig()}")
-    print("It can be reached from its own network only: python -m test.cluster exec kubectl get nodes")
+    print(f"It can be reached from its own network only: {_command('exec', arguments)} kubectl get namespaces")
     return 0
 
 
@@ -57,7 +79,8 @@ def _exec(arguments: argparse.Namespace) -> int:
     cluster = _existing(arguments)
     programs = f"{program('kubectl').parent}:{os.environ['PATH']}"
     environment = {"KUBECONFIG": str(cluster.files.kubeconfig()), "PATH": programs}
-    command = cluster.sandbox.at(arguments.at, *(arguments.command or ["sh"]))
+    wanted = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
+    command = cluster.sandbox.visiting(arguments.at, *(wanted or ["sh"]))
     os.execvpe(command[0], command, os.environ | environment)
 
 
@@ -70,7 +93,11 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _logs(arguments: argparse.Namespace) -> int:
-    print(_existing(arguments).log(arguments.part), end="")
+    cluster = _existing(arguments)
+    parts = cluster.processes.names()
+    if arguments.part not in parts:
+        raise OSError(f"there is no part called {arguments.part}; there are {', '.join(parts)}")
+    print(cluster.log(arguments.part), end="")
     return 0
 
 
@@ -81,18 +108,19 @@ def _down(arguments: argparse.Namespace) -> int:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    if arguments.if_of_use and (lacks := cluster_lacks(Level.NODE)):
-        print(f"no cluster can be had here: {', '.join(sorted(lacks))} missing")
-        return 0
-    for module in arguments.module or RECIPES:
-        print(f"{module:12} {build(module)}", flush=True)
+    try:
+        for made in ahead.make(arguments.module or RECIPES, images=not arguments.module):
+            print(made, flush=True)
+    except ahead.FAILURES as error:
+        print(f"test.cluster: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
 def _existing(arguments: argparse.Namespace) -> Cluster:
     cluster = Cluster.find(arguments.name)
     if cluster is None or not cluster.sandbox.running:
-        raise OSError(f"there is no cluster called {arguments.name}; python -m test.cluster up makes it")
+        raise OSError(f"there is no cluster called {arguments.name}; {_command('up', arguments)} makes it")
     return cluster
 
 

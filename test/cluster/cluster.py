@@ -1,8 +1,10 @@
 """A cluster as what there is of it on this machine: namespaces, a folder, and the parts that run."""
 
 import os
+import re
 import shlex
 import shutil
+import stat
 import tempfile
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -18,6 +20,7 @@ from test.cluster.sandbox import Sandbox
 
 _START_SECONDS = 60.0
 _LAST_LINES = 20
+_NOBODY = 0  # no process has this id
 
 
 class Cluster:
@@ -32,20 +35,29 @@ class Cluster:
     def create(cls, name: str, *, owned: bool) -> "Cluster":
         """Make a cluster without parts, in place of what is left of an older one of that name.
 
-        One that is ``owned`` ends with this process at the latest.
+        One that is ``owned`` ends with this process at the latest. Raises OSError.
         """
         if (old := cls.find(name)) is not None:
             old.down()
-        files = Layout(_base_folder() / name)
+        files = Layout(_base_folder(make=True) / checked(name))
         for folder in files.folders:
-            folder.mkdir(mode=0o700, parents=True)
-        sandbox = Sandbox.start(files.folder, owned=owned)
-        files.holder.write_text(str(sandbox.holder))
-        script = [*mounts.commands(files), *network.commands()]
-        sandbox.run("sh", "-ec", "\n".join(map(shlex.join, script)))
-        make_cgroup(files.cgroup)
-        write_identities(files)
-        return cls(files, sandbox)
+            folder.mkdir(mode=0o700)
+        cluster = cls(files, Sandbox.start(files.folder, owned=owned))
+        try:
+            cluster._furnish()
+        except BaseException:
+            cluster.down()
+            raise
+        return cluster
+
+    def _furnish(self) -> None:
+        for path, text in mounts.files(self.files).items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        script = [*mounts.commands(self.files), *network.commands()]
+        self.sandbox.run("sh", "-ec", "\n".join(map(shlex.join, script)))
+        make_cgroup(self.files.cgroup)
+        write_identities(self.files)
 
     @staticmethod
     def names() -> list[str]:
@@ -56,10 +68,11 @@ class Cluster:
     @classmethod
     def find(cls, name: str) -> "Cluster | None":
         """Return what there is of the cluster called ``name``, whether it runs or not."""
-        files = Layout(_base_folder() / name)
-        if not files.folder.is_dir():
+        files = Layout(_base_folder() / checked(name))
+        sandbox = Sandbox.find(files.folder)
+        if sandbox is None and not files.folder.is_dir():
             return None
-        return cls(files, Sandbox(int(files.holder.read_text()) if files.holder.exists() else 0, files.folder))
+        return cls(files, sandbox or Sandbox(_NOBODY, files.folder))
 
     def joined(self, host: str = "") -> AbstractContextManager[None]:
         """Have this thread, and what it starts, in the network of the node or another host."""
@@ -89,7 +102,6 @@ class Cluster:
 
     def down(self) -> None:
         """End everything; nothing of the cluster is left."""
-        self.processes.wake()
         self.sandbox.end()
         self.processes.collect()
         remove_cgroup(self.files.cgroup)
@@ -104,5 +116,20 @@ def _unless_gone(_function: object, _path: str, error: tuple[type[BaseException]
         raise error[1]
 
 
-def _base_folder() -> Path:
-    return Path(tempfile.gettempdir()) / f"isoproxy-cluster-{os.getuid()}"
+def checked(name: str) -> str:
+    """Return the name of a cluster; raises ValueError for what would lead elsewhere, or be too long for a socket."""
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", name):
+        raise ValueError(f"{name!r} is no name for a cluster: at most 32 of a-z, 0-9 and '-'")
+    return name
+
+
+def _base_folder(*, make: bool = False) -> Path:
+    """Return the folder of all clusters of this user, which must be nobody else's."""
+    base = Path(tempfile.gettempdir()) / f"isoproxy-cluster-{os.getuid()}"
+    if make:
+        base.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileNotFoundError):
+        found = base.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+            raise PermissionError(f"{base} is not this user's alone: somebody else may have made it")
+    return base

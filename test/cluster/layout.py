@@ -51,11 +51,6 @@ class Layout:
         return f"/isoproxy-{self.name}"
 
     @property
-    def holder(self) -> Path:
-        """The id of the process that holds the namespaces."""
-        return self.folder / "holder"
-
-    @property
     def keys(self) -> Path:
         """Certificates, keys and tokens, and a kubeconfig for each who has one."""
         return self.folder / "keys"

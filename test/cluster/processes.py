@@ -5,7 +5,6 @@ import select
 import signal
 import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from test.cluster.layout import Layout
@@ -27,7 +26,7 @@ class Processes:
         settings = {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "HOME": str(self._files.data)}
         with self._files.log(name).open("ab") as output:
             process = subprocess.Popen(
-                self._sandbox.inside(*command),
+                self._sandbox.behind_a_door(*command),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -60,18 +59,6 @@ class Processes:
         if pid is None:
             raise ProcessLookupError(f"{name} does not run")
         os.kill(pid, number)
-        if number is signal.SIGCONT:
-            self._wake(name)
-
-    def wake(self) -> None:
-        """Have the dead collected, those too that were stopped when they died."""
-        for name in self.names():
-            self._wake(name)
-
-    def _wake(self, name: str) -> None:
-        # What stands at the door (nsenter) stops itself when its part is stopped, and collects nobody until it goes on.
-        with suppress(ProcessLookupError):
-            os.kill(int((self._files.pids / name).read_text()), signal.SIGCONT)
 
     def end(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
         """End a part by a signal, and wait until it has ended; nothing happens to one that does not run."""
@@ -87,7 +74,6 @@ class Processes:
                 raise OSError(f"{name} does not end by {number.name}")
         finally:
             os.close(process)
-            self._wake(name)
 
     def collect(self) -> None:
         """Wait for every process that was started here; the sandbox has ended them."""

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _INIT = Path(__file__).with_name("init.py")
@@ -54,14 +54,18 @@ class Sandbox:
         _started.append(process)  # so that our end of its standard input stays open
         return cls(process.pid, folder)
 
+    @classmethod
+    def find(cls, folder: Path) -> "Sandbox | None":
+        """Return the namespaces that ``folder`` marks, if they are there."""
+        for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+            if _holds(pid, folder):
+                return cls(pid, folder)
+        return None
+
     @property
     def running(self) -> bool:
         """Whether the namespaces are there."""
-        try:
-            command = Path(f"/proc/{self.holder}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            return False
-        return str(_INIT).encode() in command and str(self._folder).encode() in command
+        return _holds(self.holder, self._folder)
 
     def holds(self, pid: int) -> bool:
         """Whether a process is one of those in here."""
@@ -72,12 +76,38 @@ class Sandbox:
 
     def inside(self, *command: str) -> list[str]:
         """Return a command line that runs ``command`` in here, as one of the processes that end with the others."""
+        return [*self._enter(), "--", *command]
+
+    def behind_a_door(self, *command: str) -> list[str]:
+        """Return the same for what runs on. Its parent is a shell outside, which waits for its end and nothing else:
+
+        what ``nsenter`` leaves there by itself stops when its child is stopped, and has that go on when it goes on.
+        """
+        return [*self._enter(), "--no-fork", "--", "sh", "-c", '"$@" & wait $!', "door", *command]
+
+    def _enter(self) -> list[str]:
         namespaces = ["--mount", "--net", "--uts", "--ipc", f"--pid=/proc/{self.holder}/ns/pid_for_children"]
-        return ["nsenter", f"--target={self.holder}", *namespaces, "--wd=/", "--", *command]
+        return ["nsenter", f"--target={self.holder}", *namespaces, "--wd=/"]
 
     def at(self, host: str, *command: str) -> list[str]:
         """Return a command line that runs ``command`` on this machine, but for the network, which is a host's."""
         return ["nsenter", f"--net={self._network(host)}", "--", *command]
+
+    def visiting(self, host: str, *command: str) -> list[str]:
+        """Return the same for a person's command, which ends with the namespaces at the latest."""
+        end = f"--pid=/proc/{self.holder}/ns/pid_for_children"
+        return ["nsenter", f"--net={self._network(host)}", end, "--", *command]
+
+    def guests(self) -> set[int]:
+        """Return the processes that are in one of the networks, and not of those in here."""
+        places = [self._network(host) for host in ("", *_names(self._network("x").parent))]
+        networks = {place.stat().st_ino for place in places}
+        found = set()
+        for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+            with suppress(OSError):
+                if os.stat(f"/proc/{pid}/ns/net").st_ino in networks and not self.holds(pid):
+                    found.add(pid)
+        return found - {self.holder, os.getpid()}
 
     def run(self, *command: str) -> str:
         """Run a command in here to its end, which must be a good one; return what it printed."""
@@ -101,9 +131,12 @@ class Sandbox:
         return base / "root" / "run" / "netns" / host if host else base / "ns" / "net"
 
     def end(self) -> None:
-        """End every process in here, and wait until they are gone."""
+        """End every process in here, and wait until they are gone; guests of the networks end too."""
         if not self.running:
             return
+        for pid in self.guests():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         holder = os.pidfd_open(self.holder)
         try:
             # The holder ends when its child has, and that one, the first in here, when all the others have.
@@ -118,6 +151,19 @@ class Sandbox:
         for process in [process for process in _started if process.pid == self.holder]:
             process.wait()
             _started.remove(process)
+
+
+def _holds(pid: int, folder: Path) -> bool:
+    """Whether a process holds the namespaces that ``folder`` marks."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return command[0] == b"unshare" and {str(_INIT).encode(), str(folder).encode()} <= set(command)
+
+
+def _names(folder: Path) -> list[str]:
+    return os.listdir(folder) if folder.is_dir() else []
 
 
 _started: list["subprocess.Popen[bytes]"] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from test.cluster import layout
 from test.cluster.cluster import Cluster
+from test.cluster.health import is_healthy
 from test.cluster.level import Level
 from test.cluster.levels import up
 
@@ -58,7 +59,7 @@ class Keeper:
             yield Target(cluster.files.kubeconfig(), cluster, self._level)
 
     def _at_least(self, level: Level) -> Cluster:
-        if self._cluster is not None and self._level < level:
+        if self._cluster is not None and (self._level < level or not _answers(self._cluster)):
             self.end()
         if self._cluster is None:
             remove_orphans()
@@ -70,6 +71,12 @@ class Keeper:
         if self._cluster is not None:
             self._cluster.down()
             self._cluster = None
+
+
+def _answers(cluster: Cluster) -> bool:
+    """Whether the API server works: a test that stopped it may have failed to start it again."""
+    with cluster.joined():
+        return is_healthy(f"{layout.API_URL}/readyz")
 
 
 def remove_orphans() -> None:

@@ -1,26 +1,32 @@
 """The test cluster itself: it is all there, it is nobody else's business, and it leaves nothing behind."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from test.cluster import layout, mounts
 from test.cluster.cluster import Cluster
+from test.cluster.health import is_healthy
 from test.cluster.level import Level
 from test.cluster.levels import up
 from test.cluster.parts.controlplane import api_server, etcd
 from test.cluster.programs import ASSETS, program
 from test.cluster.target import remove_orphans
 from test.e2e.process import TREE
-from test.e2e.waiting import eventually
+from test.e2e.waiting import BOUND, eventually
 
 pytestmark = pytest.mark.needs_cluster("node")
 
 NAME = f"harness-{os.getpid()}"
+CLUSTER = (sys.executable, "-m", "test.cluster")
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +43,7 @@ def leftovers() -> list[str]:
     found = [line for line in Path("/proc/self/mounts").read_text().splitlines() if f"/{NAME}" in line]
     for pattern in ("", "*/"):  # version 2 and 1
         found += map(str, Path("/sys/fs/cgroup").glob(f"{pattern}isoproxy-{NAME}"))
-    found += map(str, Path("/tmp").glob(f"isoproxy-cluster-*/{NAME}"))
+    found += map(str, Path(tempfile.gettempdir()).glob(f"isoproxy-cluster-*/{NAME}"))
     return found + processes(f"/{NAME}/")
 
 
@@ -54,8 +60,8 @@ def processes(text: str) -> list[str]:
     return found
 
 
-def network() -> dict[str, str]:
-    """Return what this machine's own network is made of."""
+def machine() -> dict[str, str]:
+    """Return what a cluster must leave as it is: this machine's own network, and settings of its kernel."""
     commands = {
         "addresses": "ip -brief address",
         "routes": "ip route show table all",
@@ -65,13 +71,13 @@ def network() -> dict[str, str]:
     return {
         what: subprocess.run(command.split(), capture_output=True, text=True, check=True).stdout
         for what, command in commands.items()
-    } | {"forwarding": Path("/proc/sys/net/ipv4/ip_forward").read_text()}
+    } | {name: Path("/proc/sys", name).read_text() for name in ("net/ipv4/ip_forward", *mounts.KERNEL)}
 
 
-def command(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+def command(verb: str, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Run the command for people."""
     return subprocess.run(
-        [sys.executable, "-m", "test.cluster", f"--name={NAME}", *arguments],
+        [*CLUSTER, verb, f"--name={NAME}", *arguments],
         cwd=TREE,
         env=os.environ | environment,
         capture_output=True,
@@ -82,7 +88,7 @@ def command(*arguments: str, **environment: str) -> "subprocess.CompletedProcess
 
 
 def test_a_node_runs_a_pod_that_both_hosts_beside_it_reach_and_leaves_nothing() -> None:
-    before = network()
+    before = machine()
     assert command("up", "--level=node").returncode == 0
     run = ["run", "one", "--image=isoproxy.test/tool:1", "--port=8080", "--expose", "--restart=Never", "--", "who"]
     assert command("exec", "kubectl", *run).returncode == 0
@@ -93,22 +99,39 @@ def test_a_node_runs_a_pod_that_both_hosts_beside_it_reach_and_leaves_nothing() 
         ask = f"exec 3<>/dev/tcp/{address}/8080; echo who >&3; read answer <&3; echo $answer"
         asked = command("exec", f"--at={host}", "bash", "-c", ask)
         assert asked.stdout.startswith("one "), (host, asked)
-    assert network() == before
+    assert machine() == before
     cluster = Cluster.find(NAME)
     assert cluster is not None
-    assert_apart(cluster)
-    assert command("down").returncode == 0
+    networks = networks_of(cluster)
+    assert os.readlink("/proc/self/ns/net") not in networks
+    with (
+        subprocess.Popen(cluster.sandbox.at("client", "sleep", "600")) as guest,
+        subprocess.Popen(
+            [*CLUSTER, "exec", f"--name={NAME}", "--at=client", "--", "sleep", "600"], cwd=TREE
+        ) as visitor,
+    ):
+        eventually(lambda: len(re.findall(r"^\d+ sleep 600 $", "\n".join(processes("sleep")), re.M)) == 2, "both run")
+        assert command("down").returncode == 0
+        assert (guest.wait(BOUND), visitor.wait(BOUND)) == (-signal.SIGKILL, -signal.SIGKILL)
     assert leftovers() == []
-    assert network() == before
+    assert networks.isdisjoint(networks_in_use())
+    assert machine() == before
 
 
-def assert_apart(cluster: Cluster) -> None:
-    """Hold every process of a cluster to being in networks of the cluster's: none listens anywhere else."""
-    ours = os.readlink("/proc/self/ns/net")
+def networks_of(cluster: Cluster) -> set[str]:
+    """Return the networks of all processes of a cluster: none of them listens anywhere else."""
     pids = [int(entry) for entry in filter(str.isdigit, os.listdir("/proc")) if cluster.sandbox.holds(int(entry))]
-    networks = {os.readlink(f"/proc/{pid}/ns/net") for pid in pids}
     assert len(pids) > len(cluster.processes.names())
-    assert ours not in networks
+    return {os.readlink(f"/proc/{pid}/ns/net") for pid in pids}
+
+
+def networks_in_use() -> set[str]:
+    """Return the networks of all processes of this machine."""
+    found = set()
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):
+            found.add(os.readlink(f"/proc/{entry}/ns/net"))
+    return found
 
 
 def test_a_cluster_ends_with_its_owner_however_that_ends() -> None:
@@ -168,13 +191,17 @@ def test_a_part_that_was_killed_is_started_again_with_all_that_it_kept() -> None
 def test_a_part_that_hangs_can_go_on_be_killed_or_go_down_with_its_cluster() -> None:
     cluster = up(NAME, Level.API)
 
+    def answers() -> bool:
+        with cluster.joined():
+            return is_healthy(f"{layout.ETCD_URL}/health")
+
     def hang() -> None:
-        door = int((cluster.files.pids / "etcd").read_text())
         cluster.processes.send("etcd", signal.SIGSTOP)
-        eventually(lambda: "\nState:\tT" in Path(f"/proc/{door}/status").read_text(), "what waits for it hangs too")
+        assert not answers()
 
     hang()
     cluster.processes.send("etcd", signal.SIGCONT)
+    eventually(answers, "it has gone on")
     hang()
     cluster.processes.end("etcd", signal.SIGKILL)
     cluster.start(etcd(cluster.files, program("etcd")))
@@ -194,18 +221,48 @@ def test_a_part_that_does_not_start_is_an_error_with_its_last_words(tmp_path: Pa
     assert failed.stderr == "test.cluster: kube-apiserver: it has ended\nI will not\n"
 
 
-def test_programs_that_people_have_are_used_and_no_others(tmp_path: Path) -> None:
+def test_programs_that_people_have_are_used_and_the_others_built(tmp_path: Path) -> None:
     for name in Level.API.programs:
         (tmp_path / name).symlink_to(program(name))
-    assets = {ASSETS: str(tmp_path)}
-    assert command("up", "--level=api", **assets).returncode == 0
+    assert command("up", "--level=control", **{ASSETS: str(tmp_path)}).returncode == 0
     assert processes(f"{tmp_path}/kube-apiserver ")
-    failed = command("up", "--level=control", **assets)
-    assert failed.stderr == f"test.cluster: there is no kube-controller-manager in {tmp_path} ({ASSETS})\n"
+    assert processes(f"{program('kube-scheduler')} ")
 
 
 @pytest.mark.parametrize("verb", ["status", "exec", "logs"])
 def test_without_a_cluster_every_command_says_how_to_make_one(verb: str) -> None:
     failed = command(verb, *(["etcd"] if verb == "logs" else []))
     assert failed.returncode == 1
-    assert failed.stderr == f"test.cluster: there is no cluster called {NAME}; python -m test.cluster up makes it\n"
+    assert failed.stderr == (
+        f"test.cluster: there is no cluster called {NAME}; python -m test.cluster up --name {NAME} makes it\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["..", "/", "", "A", "a" * 33, "-a"])
+def test_a_name_that_would_lead_elsewhere_is_refused(name: str) -> None:
+    for verb in ("up", "down"):
+        failed = subprocess.run(
+            [*CLUSTER, verb, f"--name={name}"], cwd=TREE, capture_output=True, text=True, check=False
+        )
+        assert failed.returncode == 2
+        assert f"argument --name: {name!r} is no name for a cluster" in failed.stderr
+
+
+def test_a_folder_that_somebody_else_may_have_made_is_not_used(tmp_path: Path) -> None:
+    folder = tmp_path / f"isoproxy-cluster-{os.getuid()}"
+    folder.mkdir()
+    folder.chmod(0o777)
+    failed = command("up", "--level=api", TMPDIR=str(tmp_path))
+    assert failed.stderr.endswith("is not this user's alone: somebody else may have made it\n"), failed
+
+
+def test_a_process_of_the_tests_ends_with_them(tmp_path: Path) -> None:
+    """However these end; that of a cluster's network would keep it for ever."""
+    starts = "from test.e2e.process import Process\nprint(Process(['sleep', '700']).pid, flush=True)\ninput()"
+    with subprocess.Popen(
+        [sys.executable, "-c", starts], cwd=TREE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        process.kill()
+    eventually(lambda: not Path(f"/proc/{pid}").exists(), "it has ended")

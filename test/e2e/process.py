@@ -36,7 +36,8 @@ class Process:
         self._arguments = [str(argument) for argument in arguments]
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(
-                self._arguments,
+                # However the tests end, no process of theirs goes on.
+                ["setpriv", "--pdeathsig=KILL", "--", *self._arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
