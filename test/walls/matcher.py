@@ -9,10 +9,9 @@ from isoproxy.model import manifests, names
 from isoproxy.model.dedicatedservice import DedicatedService, parse_service
 from isoproxy.model.isolationpod import IsolationPod
 from isoproxy.model.parsing import Json, parse
-from test.walls.terms import NETWORK, Case, Party, Port, Setting
+from test.walls.terms import NETWORK, PORTS, Case, Party, Port, Setting
 
 NAMESPACE = "games"
-PORTS = {Port.SERVED: 7000, Port.EARLIER: 6000, Port.OTHER: 443, Port.DNS: 53}
 
 
 def service(name: str, uid: str, network: Mapping[str, object]) -> DedicatedService:

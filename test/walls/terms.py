@@ -39,6 +39,10 @@ class Port(Enum):
     DNS = "53"
 
 
+PORTS = {Port.SERVED: 7000, Port.EARLIER: 6000, Port.OTHER: 443, Port.DNS: 53}
+"""Their numbers, for every way of finding out."""
+
+
 class Protocol(Enum):
     """By which protocol; the values are the API's."""
 
