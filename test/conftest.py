@@ -4,26 +4,23 @@ On a user's machine such a test is left out where something is absent, and the e
 to install. Where everything must run (``CI`` or ``ISOPROXY_REQUIRE_ALL`` set), the test fails instead.
 """
 
-import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 
+from test.cluster import ahead
 from test.cluster.level import Level
 from test.cluster.target import Keeper, Target
-from test.needs import hint, missing
+from test.needs import hint, levels, missing, modules, must_run_all
 
 LEFT_OUT = pytest.StashKey[dict[str, int]]()
-
-
-def _must_run_all() -> bool:
-    return any(os.environ.get(name, "") not in ("", "0", "false") for name in ("CI", "ISOPROXY_REQUIRE_ALL"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     left_out: dict[str, int] = {}
     config.stash[LEFT_OUT] = left_out
-    if _must_run_all():
+    if must_run_all():
         return
     kept: list[pytest.Item] = []
     dropped: list[pytest.Item] = []
@@ -35,6 +32,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = kept
     if dropped:
         config.hook.pytest_deselected(items=dropped)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Make what the tests need of a cluster before they begin: it takes longer than any of them may."""
+    if session.config.option.collectonly:
+        return
+    try:
+        for _ in ahead.make(modules(session.items), images=Level.NODE in levels(session.items)):
+            pass
+    except ahead.FAILURES as error:  # the tests that need it will fail with it
+        print(f"not to be had here: {error}", file=sys.stderr)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

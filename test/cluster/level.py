@@ -19,7 +19,8 @@ class Level(Enum):
     @property
     def commands(self) -> tuple[str, ...]:
         """The programs that the machine must have."""
-        node = ("conntrack", "containerd", "ctr", "ipset", "iptables", "nft", "runc")
+        images = ("apt-get", "dpkg-deb", "tar")
+        node = ("conntrack", "containerd", "ctr", "ipset", "iptables", "nft", "runc", *images)
         return ("ip", "nsenter", "sysctl", "unshare", *(node if self >= Level.NODE else ()))
 
     @property

@@ -6,27 +6,22 @@ Each folder of ``go/`` is a Go module that names programs of other modules as it
 import fcntl
 import hashlib
 import os
-import re
+import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-MODULES = Path(__file__).with_name("go")
+from test.cluster.gotool import MODULES, go_is_new_enough, run_go
+
 KUBERNETES_VERSION = "1.35.4"
 ASSETS = "KUBEBUILDER_ASSETS"
-"""Names a folder whose etcd, kube-apiserver, ... are used instead of building them."""
+"""Names a folder whose etcd, kube-apiserver, ..., as far as it has them, are used instead of building them."""
 
-_OLDEST_GO = (1, 25)
-
-
-class BuildError(Exception):
-    """A program cannot be built; the message says which, and what the Go tool said."""
+_KEPT = 2  # of a module: what is of use now, and what was before, for whoever goes back and forth
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +57,26 @@ _MODULE_OF = {name: module for module, recipe in RECIPES.items() for name in rec
 
 def program(name: str) -> Path:
     """Return a program, built now if need be; raises BuildError."""
-    if (given := _given(name)) is None:
-        return build(_MODULE_OF[name]) / name
-    if not given.is_file():
-        raise BuildError(f"there is no {name} in {given.parent} ({ASSETS})")
-    return given
+    return _given(name) or build(_MODULE_OF[name]) / name
 
 
-def missing_programs(names: Iterable[str]) -> list[str]:
-    """Return what cannot be had here of the programs; ``go`` stands for all that are to be built."""
-    given = {name: path for name in names if (path := _given(name)) is not None}
-    missing = [name for name, path in given.items() if not path.is_file()]
-    return missing if given.keys() == set(names) or _go_is_new_enough() else ["go", *missing]
+def modules_of(names: Iterable[str]) -> set[str]:
+    """Return the modules that the programs are built from, but for those that are given."""
+    return {_MODULE_OF[name] for name in names if _given(name) is None}
+
+
+def obtainable(names: Iterable[str]) -> bool:
+    """Whether the programs can be had here: those that are not built yet take Go."""
+    return all(_place(module).is_dir() for module in modules_of(names)) or go_is_new_enough()
 
 
 def _given(name: str) -> Path | None:
-    """Return where a program is to be that is not built."""
+    """Return where a program is that somebody has brought, if so."""
     assets = os.environ.get(ASSETS)
-    return Path(assets) / name if assets and _MODULE_OF[name] in ("etcd", "kubernetes") else None
-
-
-@cache
-def _go_is_new_enough() -> bool:
-    try:
-        found = re.search(r"go(\d+)\.(\d+)", _go("version"))
-    except BuildError:
-        return False
-    return found is not None and (int(found[1]), int(found[2])) >= _OLDEST_GO
+    if not assets or _MODULE_OF[name] not in ("etcd", "kubernetes"):
+        return None
+    path = Path(assets) / name
+    return path if path.is_file() else None
 
 
 def cache_folder() -> Path:
@@ -100,60 +88,59 @@ def cache_folder() -> Path:
 def build(module: str) -> Path:
     """Return the folder with the programs of ``module``, built now if that was not done before; raises BuildError.
 
-    Its assets are in the folder too, each below the last part of its name. Another process that builds is waited for.
+    Its assets are in the folder too, each below the last part of its name. Another process that builds it is waited
+    for.
     """
-    recipe = RECIPES[module]
-    built = cache_folder() / f"{module}-{_key(module, recipe)}"
-    with _one_at_a_time():
-        if not built.is_dir():
-            _build(module, recipe, built)
+    built = _place(module)
+    if not built.is_dir():
+        with _alone_with(module):
+            if not built.is_dir():
+                _build(module, built)
+    with suppress(PermissionError):  # where another user has built it
+        os.utime(built)
     return built
 
 
-def _key(module: str, recipe: Recipe) -> str:
-    """Return what the programs depend on, hashed."""
-    digest = hashlib.sha256(repr((recipe, _go("version"))).encode())
-    for path in sorted((MODULES / module).rglob("*")):
-        if path.suffix in (".go", ".mod", ".sum"):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
+def _place(module: str) -> Path:
+    """Return where the programs of ``module`` are, or are to be: its name tells all that they depend on.
 
-
-def _build(module: str, recipe: Recipe, built: Path) -> None:
-    print(f"building {module} (once)", file=sys.stderr, flush=True)
+    But for Go itself, so that they are of use where there is none, or a newer one.
+    """
+    digest = hashlib.sha256(repr((RECIPES[module], platform.machine())).encode())
     folder = MODULES / module
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".go", ".mod", ".sum"):
+            digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    return cache_folder() / f"{module}-{digest.hexdigest()[:16]}"
+
+
+def _build(module: str, built: Path) -> None:
+    print(f"building {module} (once)", file=sys.stderr, flush=True)
+    recipe, folder = RECIPES[module], MODULES / module
     with tempfile.TemporaryDirectory(dir=built.parent, prefix=f".{module}-") as name:
         made = Path(name) / "made"
         made.mkdir()
         flags = " ".join(["-s", "-w", *(f"-X {variable}" for variable in recipe.variables)])
         output = f"{made}/{recipe.programs[0] if len(recipe.programs) == 1 else ''}"
-        _go("build", "-trimpath", "-ldflags", flags, "-o", output, recipe.target, folder=folder)
+        run_go("build", "-trimpath", "-ldflags", flags, "-o", output, recipe.target, folder=folder)
         for source, part in recipe.assets:
-            origin = Path(_go("list", "-m", "-f", "{{.Dir}}", source, folder=folder).strip())
+            origin = Path(run_go("list", "-m", "-f", "{{.Dir}}", source, folder=folder).strip())
             shutil.copytree(origin / part, made / Path(part).name)
         made.rename(built)
+        for number, old in enumerate(_by_last_use(module)[_KEPT:]):
+            old.rename(Path(name) / f"old-{number}")  # so that nobody finds half of it
 
 
-def _go(*arguments: str, folder: Path | None = None) -> str:
-    """Run the Go tool to its end and return what it printed."""
-    settings = {"CGO_ENABLED": "0", "GOGC": os.environ.get("GOGC", "400"), "GOWORK": "off"}
-    try:
-        done = subprocess.run(
-            ["go", *arguments], cwd=folder, env=os.environ | settings, capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError as error:
-        raise BuildError("there is no Go; 1.25 or newer is needed") from error
-    if done.returncode:
-        place = f"{folder.name}: " if folder is not None else ""
-        raise BuildError(f"{place}go {arguments[0]}: {done.stderr.strip()}")
-    return done.stdout
+def _by_last_use(module: str) -> list[Path]:
+    """Return the folders that were built of ``module``, the latest used first."""
+    return sorted(cache_folder().glob(f"{module}-*"), key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 @contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Hold the cache: two builds at once would do the same work twice."""
+def _alone_with(module: str) -> Iterator[None]:
+    """Hold a module: two builds at once would do the same work twice."""
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with (folder / f"{module}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
