@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from bench import alone, kubernetes, machinery, peers, relay
+from bench.absent import leave_out
 
 PARTS: dict[str, tuple[str, Callable[[bool], None]]] = {
     "alone": (
@@ -35,7 +36,7 @@ def main() -> None:
     _allow_many_files()
     for name in ("haproxy", "nginx"):
         if not peers.available(name):
-            print(f"({name} is not installed: it is left out)")
+            leave_out(f"{name} is not installed")
     began = time.monotonic()
     for part in options.part or BY_DEFAULT:
         title, measure_all = PARTS[part]

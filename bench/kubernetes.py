@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import load, machinery, measure, rounds
+from bench.absent import leave_out
 from bench.machinery import PARALLEL, SERVICE
 from bench.rounds import OURS, RUN, Ground, Rounds
 from bench.sustained import asked_for
 from bench.writes import Writes, of_objects
+from test.cluster.gotool import BuildError
 from test.cluster.health import Unhealthy
 from test.cluster.level import Level
 from test.cluster.levels import up
-from test.cluster.programs import BuildError
 from test.e2e.apart import Apart
 from test.e2e.api import Api
 from test.e2e.harness import write_manifests
@@ -53,14 +54,14 @@ QUICK = Effort(machinery.QUICK, rounds=1, seconds=3.0, replacements=5)
 def measure_all(quick: bool) -> None:
     """Print every figure, or why there is none."""
     if lacks := cluster_lacks(Level.CONTROL):
-        print(f"left out: no Kubernetes here without {', '.join(f'{name} ({hint(name)})' for name in sorted(lacks))}\n")
+        leave_out(f"no Kubernetes here without {', '.join(f'{name} ({hint(name)})' for name in sorted(lacks))}")
         return
     effort = QUICK if quick else FULL
     try:
         with whole() as ground:
             _measure_all(ground, effort)
     except (BuildError, Unhealthy) as error:
-        print(f"left out: there is no Kubernetes: {error}\n")
+        leave_out(f"there is no Kubernetes: {error}")
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from test.cluster.target import KUBECONFIG, Keeper, named
 from test.contract.cluster import Cluster, Space, block, held, install, new_space, remove_definition
 from test.contract.servers import EMBEDDED, KUBERNETES, embedded, kubernetes
 from test.contract.widgets import definition
+from test.needs import must_run_all
 
 LEVEL = Level.CONTROL  # garbage is collected by a controller
 LEFT_OUT = pytest.StashKey[int]()
@@ -21,14 +22,24 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what cannot be done to somebody else's cluster."""
-    if named() is None:
+    if must_run_all():
         return
-    compacting = [item for item in items if item.get_closest_marker("needs_compaction")]
-    dropped = [item for item in compacting if item.get_closest_marker("needs_cluster")]
+    dropped = [item for item in items if _is_forbidden(item)]
     items[:] = [item for item in items if item not in dropped]
     config.stash[LEFT_OUT] = len(dropped)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if _is_forbidden(item):
+        pytest.fail(f"it compacts an etcd, which is not that of {KUBECONFIG}", pytrace=False)
+
+
+def _is_forbidden(item: pytest.Item) -> bool:
+    """Whether a test would compact the etcd of somebody else's cluster."""
+    marks = ("needs_compaction", "needs_cluster")
+    return named() is not None and all(item.get_closest_marker(mark) is not None for mark in marks)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
