@@ -18,7 +18,7 @@ help:  ## list the targets
 demo: $(VENV)/run.stamp  ## run a text game, one world for each connection, on this machine alone (DEMO=FILE for another example)
 	@$(BIN)/twistd --nodaemon --pidfile= isoproxy --local $(DEMO)
 
-test: check programs unit  ## lint, types, dead code, then every test this machine can run, with coverage
+test: check unit  ## lint, types, dead code, then every test this machine can run, with coverage
 
 check: lint types deadcode  ## lint, types and dead code only
 
@@ -32,8 +32,8 @@ types: $(VENV)/dev.stamp
 deadcode: $(VENV)/dev.stamp
 	@$(BIN)/vulture
 
-programs: $(VENV)/dev.stamp  ## build Kubernetes for the tests, into ~/.cache/isoproxy (once, 15 minutes)
-	@$(BIN)/python -m test.cluster build --if-of-use
+programs: $(VENV)/dev.stamp  ## build Kubernetes and images for the tests ahead, into ~/.cache/isoproxy (once, 20 minutes)
+	@$(BIN)/python -m test.cluster build
 
 unit: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest --cov $(PYTEST_ARGS)
