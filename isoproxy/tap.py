@@ -16,11 +16,13 @@ from twisted.python import usage
 from isoproxy.app import Application
 from isoproxy.kube.config import ConfigError, Connection, load_connection, own_namespace
 from isoproxy.model.proxies import ProxyImage, PullPolicy
+from isoproxy.model.proxyaccess import API_SERVER_PORTS
 from isoproxy.settings import Local, Role, ServiceName, Settings
 
 LEAST_GRACE = 10
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 LONGEST = 7 * 86400
+LAST_PORT = 65535
 
 
 class Options(usage.Options):
@@ -58,6 +60,7 @@ class Options(usage.Options):
         usage.Options.__init__(self)
         self["namespaces"] = []
         self["proxy-pull-secrets"] = []
+        self["api-server-ports"] = []
         self["files"] = ()
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
@@ -80,6 +83,10 @@ class Options(usage.Options):
     def opt_proxy_pull_secret(self, name: str) -> None:
         """pull the proxies' image with this secret of the service's namespace (may be repeated)"""
         self["proxy-pull-secrets"].append(name)
+
+    def opt_api_server_port(self, text: str) -> None:
+        """let proxies out to API servers on this port (may be repeated) [443, 6443, 8443, 16443]"""
+        self["api-server-ports"].append(_port("api-server-port", text))
 
     def parseArgs(self, *files: str) -> None:
         """Take the manifests."""
@@ -169,6 +176,7 @@ class Options(usage.Options):
             pull_secrets=tuple(self["proxy-pull-secrets"]),
             grace_seconds=self["proxy-grace"],
             budgets=not self["no-disruption-budgets"],
+            api_server_ports=tuple(self["api-server-ports"]) or API_SERVER_PORTS,
         )
 
     def _connection(self) -> Connection:
@@ -195,6 +203,12 @@ def _seconds(option: str, text: str, least: int) -> float:
     if not least <= value <= LONGEST:
         raise usage.UsageError(f"--{option}: {text} is not between {least} seconds and a week")
     return value
+
+
+def _port(option: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= LAST_PORT):
+        raise usage.UsageError(f"--{option}: {text!r} is no port")
+    return int(text)
 
 
 def _check_namespace(option: str, name: str) -> None:

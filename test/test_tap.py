@@ -81,6 +81,10 @@ def test_proxies_are_deployed_where_there_is_an_image_of_them(kubeconfig: str) -
     further = ["--proxy-pull-policy", "Always", "--proxy-pull-secret", "a", "--proxy-pull-secret", "b"]
     found = settings(*operator, "--proxy-image", "i:1", *further, "--proxy-grace", "60", "--no-disruption-budgets")
     assert found.proxies == ProxyImage("i:1", PullPolicy.ALWAYS, ("a", "b"), grace_seconds=60, budgets=False)
+    ports = ["--api-server-port", "443", "--api-server-port", "7443"]
+    assert settings(*operator, "--proxy-image", "i:1", *ports).proxies == ProxyImage(
+        "i:1", api_server_ports=(443, 7443)
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,6 +107,9 @@ def test_proxies_are_deployed_where_there_is_an_image_of_them(kubeconfig: str) -
         (["--local", "--drain-timeout", "nan"], "--drain-timeout: nan is not between"),
         (["--local", "--bind", "1.2.3.4.5"], "--bind: '1.2.3.4.5' is no IP address"),
         (["--local", "--namespace", "Bad_NS"], "--namespace: 'Bad_NS' is no name of a namespace"),
+        (["--api-server-port", "0"], "--api-server-port: '0' is no port"),
+        (["--api-server-port", "65536"], "--api-server-port: '65536' is no port"),
+        (["--api-server-port", "https"], "--api-server-port: 'https' is no port"),
         (["--leader-elect"], "--leader-elect is for --role operator on a cluster"),
         (["--local", "--role", "operator", "--leader-elect"], "--leader-elect is for --role operator on a cluster"),
         (["--leader-election-namespace", "a"], "--leader-election-namespace goes with --leader-elect"),

@@ -23,6 +23,9 @@
     {{- if .Values.healthProbe.enabled }}
     - --health-listen=tcp:{{ .Values.healthProbe.port }}
     {{- end }}
+    {{- range .Values.networkPolicy.apiServerPorts }}
+    - --api-server-port={{ . }}
+    {{- end }}
     {{- if not (include "operator.hasBudgets" .) }}
     - --no-disruption-budgets
     {{- end }}

@@ -7,7 +7,7 @@ from isoproxy.model import names
 from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.ownership import proxy_labels, proxy_metadata, proxy_selector
 from isoproxy.model.parsing import Json
-from isoproxy.model.proxyaccess import CLIENTS_PORT, HEALTH_PORT, METRICS_PORT
+from isoproxy.model.proxyaccess import API_SERVER_PORTS, CLIENTS_PORT, HEALTH_PORT, METRICS_PORT
 
 CLIENTS = "clients"
 LONGEST_SESSION_SECONDS = 86400
@@ -39,7 +39,7 @@ class ProxyImage:
 
     ``grace_seconds`` is how long past its Lease's expiry a proxy may use its stock; ``budgets`` is whether the cluster
     is of 1.21 or newer: it has policy/v1, and proxies so get a PodDisruptionBudget, and liveness probes know a grace
-    of their own.
+    of their own. ``api_server_ports`` is where proxies are let out to besides their pods.
     """
 
     image: str
@@ -47,6 +47,7 @@ class ProxyImage:
     pull_secrets: tuple[str, ...] = ()
     grace_seconds: int = 300
     budgets: bool = True
+    api_server_ports: tuple[int, ...] = API_SERVER_PORTS
 
 
 def drain_seconds(service: DedicatedService) -> int:

@@ -62,7 +62,12 @@ def role_binding(service: DedicatedService) -> Json:
     }
 
 
-def network_policy(service: DedicatedService, *, ports_in_use: Collection[int] = ()) -> Json:
+def network_policy(
+    service: DedicatedService,
+    *,
+    api_server_ports: Collection[int] = API_SERVER_PORTS,
+    ports_in_use: Collection[int] = (),
+) -> Json:
     """Return the wall around the proxies: in from everywhere on their own ports, out to their pods and API servers.
 
     ``ports_in_use`` are those of pods that were made before the service's port was changed.
@@ -80,7 +85,7 @@ def network_policy(service: DedicatedService, *, ports_in_use: Collection[int] =
             "policyTypes": ["Ingress", "Egress"],
             # Clients, the kubelet's probes and whoever collects metrics may be anywhere.
             "ingress": [{"ports": _tcp([CLIENTS_PORT, METRICS_PORT, HEALTH_PORT])}],
-            "egress": [to_pods, {"ports": _tcp(API_SERVER_PORTS)}],
+            "egress": [to_pods, {"ports": _tcp(api_server_ports)}],
         },
     }
 

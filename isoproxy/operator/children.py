@@ -102,7 +102,9 @@ def _wanted(observed: Observed) -> dict[Child, Json]:
     wanted = {
         Child.NETWORK_POLICY: wall,
         Child.SETTINGS: manifests.settings_config_map(service, listen_port=proxyaccess.CLIENTS_PORT),
-        Child.PROXY_POLICY: proxyaccess.network_policy(service, ports_in_use=ports),
+        Child.PROXY_POLICY: proxyaccess.network_policy(
+            service, api_server_ports=image.api_server_ports, ports_in_use=ports
+        ),
         Child.SERVICE_ACCOUNT: proxyaccess.service_account(service),
         Child.ROLE: proxyaccess.role(service),
         Child.ROLE_BINDING: proxyaccess.role_binding(service),

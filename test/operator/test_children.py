@@ -98,6 +98,14 @@ def test_kinds_that_are_of_no_use_or_not_there_are_not_even_watched() -> None:
     assert carry_out(scene) == set(Child) - {*WALLS, Child.DISRUPTION_BUDGET}
 
 
+def test_proxies_are_let_out_to_the_api_server_where_the_operator_was_told_it_is() -> None:
+    scene = Scene().deploy()
+    scene.proxy_image = ProxyImage("isoproxy:1", api_server_ports=(7443,))
+    (action,) = applies(scene)
+    assert action.child is Child.PROXY_POLICY
+    assert action.manifest["spec"]["egress"][-1] == {"ports": [{"protocol": "TCP", "port": 7443}]}
+
+
 @pytest.mark.parametrize("child", WALLS)
 def test_while_its_name_is_taken_by_others_nothing_is_made_and_what_runs_is_left_running(child: Child) -> None:
     scene = Scene(replicas=3).proxy("a")
