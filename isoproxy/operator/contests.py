@@ -30,6 +30,12 @@ class Contests:
         """Return the children that are not to be put right again yet."""
         return frozenset(child for child, contest in self._entries.items() if contest.until > now)
 
+    def lasting(self, now: float) -> frozenset[Child]:
+        """Return the children that others undid the repair of: whether or not they are as they should be just now."""
+        return frozenset(
+            child for child, one in self._entries.items() if one.repairs > 1 and one.until + FORGET_SECONDS > now
+        )
+
     def after(self, repaired: Collection[Child], now: float) -> "Contests":
         """Return what is known when children were ``repaired`` at ``now``."""
         entries = {child: one for child, one in self._entries.items() if one.until + FORGET_SECONDS > now}

@@ -22,13 +22,14 @@ from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator import status
 from isoproxy.operator.actions import ApplyChild, Child
 from isoproxy.operator.apply import Applier, Result
-from isoproxy.operator.childkinds import find, resource_of
+from isoproxy.operator.childkinds import find, resource_of, title
+from isoproxy.operator.children import contested
 from isoproxy.operator.cluster import Cluster
 from isoproxy.operator.contests import Contests
 from isoproxy.operator.durations import Fact
 from isoproxy.operator.herald import Herald
 from isoproxy.operator.housekeeping import Housekeeping
-from isoproxy.operator.observed import Applied, Observed
+from isoproxy.operator.observed import Applied, Observed, Obstacle
 from isoproxy.operator.obstacles import Obstacles
 from isoproxy.operator.pacing import Pacing
 from isoproxy.operator.planner import Plan, plan
@@ -196,8 +197,7 @@ class Reconciler(Service):
         result = await self._applier.apply(planned.actions)
         self._remember(memory, planned, result)
         current = self._publisher.current(service)
-        # An obstacle that is just being tried again still is one.
-        observed = replace(observed, obstacles={**memory.obstacles.known(), **planned.obstacles})
+        observed = replace(observed, obstacles=self._known_obstacles(memory, service) | dict(planned.obstacles))
         self._herald.tell(service, troubles(observed, planned.entries), current.conditions)
         wanted = status.status(observed, planned, current, self._publisher.now())
         wait = await self._publisher.publish(service, wanted)
@@ -219,6 +219,11 @@ class Reconciler(Service):
         memory.applied |= result.applied
         memory.obstacles = memory.obstacles.after(tried, applied=result.applied, met=result.obstacles, now=now)
         memory.contests = memory.contests.after([action.child for action in repaired], now)
+
+    def _known_obstacles(self, memory: _Memory, service: DedicatedService) -> dict[Child, Obstacle]:
+        """What is in the way as far as users are concerned: one that is just being tried again, or undone, still is."""
+        lasting = memory.contests.lasting(self._time.monotonic())
+        return {child: contested(title(child, service)) for child in lasting} | dict(memory.obstacles.known())
 
     def _observe(self, service: DedicatedService, memory: _Memory) -> Observed:
         uid, now = service.metadata.uid, self._time.monotonic()

@@ -36,3 +36,12 @@ def test_each_child_has_its_own() -> None:
     assert contests.paused(0.5) == {ROLE}
     assert contests.after([SERVICE], 0.75).paused(0.8) == {ROLE, SERVICE}
     assert Contests().paused(0.0) == frozenset()
+
+
+def test_a_contest_lasts_from_the_second_repair_on_until_it_is_forgotten() -> None:
+    contests = Contests().after([ROLE], 0.0)
+    assert contests.lasting(0.5) == frozenset(), "whoever changes something once contests nothing"
+    contests = contests.after([ROLE], 2.0)
+    end = 2.0 + 2 * FIRST_PAUSE_SECONDS + FORGET_SECONDS
+    assert contests.lasting(2.0) == contests.lasting(end - 0.5) == {ROLE}, "in a pause and after it"
+    assert contests.lasting(end) == frozenset()

@@ -29,7 +29,7 @@ from isoproxy.observe.metrics import Metrics
 from isoproxy.operator.reconciler import Reconciler
 from isoproxy.timesource import TimeSource
 from test.memoryapi import MemoryApi
-from test.operator.test_reconciler import World, names_of
+from test.operator.test_reconciler import World, names_of, told
 
 CHILDREN = {
     NETWORK_POLICIES: {"s-pods", "s-proxy"},
@@ -354,15 +354,19 @@ def test_a_hand_that_never_yields_is_told_and_not_raced(world: DeployingWorld) -
     world.api.after = insist
     world.change(DEPLOYMENTS, {"spec": {"replicas": 0}})
     world.api.requests.clear()
-    world.settle(60)
+    world.settle(5)
+    since = world.condition("Degraded")["lastTransitionTime"]
+    world.settle(55)
     assert 3 <= len(world.applied()) <= 8
     degraded = world.condition("Degraded")
     assert degraded["reason"] == "Contested"
     assert "Deployment s-proxy is changed by others again and again" in degraded["message"]
+    assert degraded["lastTransitionTime"] == since, "it does not come and go with each repair"
     world.api.after = lambda verb, resource, name: None
-    world.settle(70, step=0.5)
+    world.settle(140, step=0.5)
     assert world.one(DEPLOYMENTS)["spec"]["replicas"] == 1
     assert world.condition("Degraded")["status"] == "False"
+    assert [reason for reason, _ in told(world)] == ["Contested", "Recovered"]
 
 
 def test_two_operators_of_different_images_do_not_storm_the_api_server(world: DeployingWorld) -> None:
