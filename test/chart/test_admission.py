@@ -166,6 +166,15 @@ def test_a_proxy_poses_as_no_other_and_as_none_of_another_service(place: Place) 
         assert forbidden(refused, "only Leases of its own pod and service")
 
 
+@pytest.mark.parametrize("name", ["another", SERVICE, f"{OTHER}-{{}}", f"{SERVICE}-{{}}-2"])
+def test_a_lease_has_the_one_name_that_its_service_and_its_holder_give(place: Place, name: str) -> None:
+    made = lease(place.one.instance)
+    made["metadata"]["name"] = name.format(place.one.instance)
+    with pytest.raises(Refused) as refused:
+        place.one.api.create(LEASES, made)
+    assert forbidden(refused, "only Leases of its own pod and service")
+
+
 def test_a_proxy_touches_no_lease_of_another_program(place: Place) -> None:
     path = f"{LEASES}/election"
     place.admin.create(LEASES, {"metadata": {"name": "election"}, "spec": {"holderIdentity": "somebody"}})
