@@ -1,12 +1,13 @@
 """The release uninstalled while connections are open."""
 
+import json
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from test.e2e.api import Json
-from test.e2e.clients import Address, is_cut
+from test.e2e.clients import is_cut
 from test.e2e.containers import container_service
 from test.e2e.waiting import eventually
 from test.installed.installation import KINDS, Installation, Space
@@ -14,24 +15,36 @@ from test.installed.visitors import slow, visit
 
 pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
 
-BASE = 6
+SERVICE: Json = container_service("left", ["obey"], replicas=3, service={"type": "NodePort", "port": 7000})
 
 
-@pytest.fixture(scope="module")
-def space(installation: Installation) -> Iterator[Space]:
-    with installation.space("uninstalling") as space:
+@pytest.fixture
+def release(installation: Installation) -> Iterator[Installation]:
+    """The release, which a test may uninstall: the next one finds it again."""
+    yield installation
+    installation.install()
+
+
+@pytest.fixture
+def space(release: Installation) -> Iterator[Space]:
+    with release.space("uninstalling") as space:
         yield space
 
 
-def service(name: str, port: int, **spec: object) -> Json:
-    return container_service(name, ["obey"], replicas=BASE, service={"type": "NodePort", "port": port}, **spec)
+def operators(installation: Installation) -> list[str]:
+    """Return the names of the operator's Pods that are not about to end."""
+    found = installation.kubectl("get", "pods", "-A", "-lapp.kubernetes.io/component=operator", "--output=json")
+    pods = [pod["metadata"] for pod in json.loads(found)["items"]]
+    return [metadata["name"] for metadata in pods if "deletionTimestamp" not in metadata]
 
 
-def test_services_outlive_the_release_and_can_be_deleted_without_it(space: Space, installation: Installation) -> None:
-    address = space.serve(service("left", 7001))
-    installation.uninstall()
-    eventually(lambda: operators(installation) == [], "there is no operator")
-    assert_is_served(space, address)
+def test_services_outlive_the_release_and_can_be_deleted_without_it(space: Space, release: Installation) -> None:
+    address = space.serve(SERVICE)
+    assert operators(release) != []
+    release.uninstall()
+    eventually(lambda: operators(release) == [], "there is no operator")
+    with space.outside():
+        assert slow([visit(address)]) == []
     with space.session(address) as command:
         assert command("echo here") == "here"
         began = time.monotonic()
@@ -40,10 +53,3 @@ def test_services_outlive_the_release_and_can_be_deleted_without_it(space: Space
         assert is_cut(command.peer)
     left = ["get", KINDS, "-lsoh.re/service=left", "--output=name"]
     eventually(lambda: space.kubectl(*left) == "", "nothing is left of the service", within=60)
-    installation.install()
-
-
-def assert_is_served(space: Space, address: Address) -> None:
-    """Hold a client outside to meeting a warm pod."""
-    with space.outside():
-        assert slow([visit(address)]) == []
