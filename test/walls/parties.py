@@ -41,8 +41,7 @@ class Pods:
             Party.STRANGER: _pod("stranger", {"app": "web"}, namespace=ELSEWHERE),
             Party.LIKE_DNS: _pod("like-dns", DNS),
             Party.SYSTEM_POD: _pod("system-pod", {"app": "web"}, namespace=SYSTEM),
-            # Port 53 is root's.
-            Party.CLUSTER_DNS: plain_pod("dns", ["answer", "0.0.0.0:53"], labels=DNS, namespace=SYSTEM, user=_ROOT),
+            Party.CLUSTER_DNS: dns_pod(),
         }
 
     def __enter__(self) -> Self:
@@ -50,7 +49,7 @@ class Pods:
             namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ELSEWHERE}}
             self._create("/api/v1/namespaces", namespace)
             eventually(lambda: all(map(self._has_account, (ELSEWHERE, SYSTEM))), "pods can be made")
-            self._create(f"/api/v1/namespaces/{SYSTEM}/services", _dns_service())
+            self._create(f"/api/v1/namespaces/{SYSTEM}/services", dns_service())
             for manifest in self._manifests.values():
                 self._create(_pods_of(manifest), manifest)
             for party, manifest in self._manifests.items():
@@ -92,7 +91,13 @@ def _labels_of_proxies(service: str, uid: str) -> dict[str, str]:
     return {names.LABEL_SERVICE: service, names.LABEL_SERVICE_UID: uid, names.LABEL_ROLE: names.ROLE_PROXY}
 
 
-def _dns_service() -> Json:
+def dns_pod() -> Json:
+    """Return the manifest of a pod that answers in place of the cluster's DNS; port 53 is root's."""
+    return plain_pod("dns", ["answer", "0.0.0.0:53"], labels=DNS, namespace=SYSTEM, user=_ROOT)
+
+
+def dns_service() -> Json:
+    """Return the manifest of the Service of the cluster's DNS."""
     ports = [{"name": protocol.lower(), "protocol": protocol, "port": 53} for protocol in ("TCP", "UDP")]
     spec = {"clusterIP": layout.DNS_SERVICE_IP, "selector": DNS, "ports": ports}
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "kube-dns"}, "spec": spec}
