@@ -1,5 +1,7 @@
 """A proxy instance's Lease: the proof that it lives, and what it says of its demand and stock."""
 
+import re
+
 from pydantic import Field
 
 from isoproxy.model import names
@@ -9,6 +11,7 @@ from isoproxy.model.parsing import Json, model
 
 LEASE_SECONDS = 15
 RENEW_SECONDS = 5
+_LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
 @model
@@ -35,6 +38,20 @@ class ProxyLease:
     def service_uid(self) -> str:
         """The DedicatedService that the proxy serves."""
         return self.metadata.labels.get(names.LABEL_SERVICE_UID, "")
+
+    @property
+    def service_name(self) -> str:
+        """What that is called, as the Lease says."""
+        return self.metadata.labels.get(names.LABEL_SERVICE, "")
+
+    @property
+    def well_formed(self) -> bool:
+        """Whether it is named after its service and instance, and so is the only one of them in its namespace.
+
+        The instance is a label value: it becomes a label of the IsolationPods that it is given.
+        """
+        named = self.metadata.name == names.lease_name(self.service_name, self.instance)
+        return named and _LABEL_VALUE.fullmatch(self.instance) is not None
 
     @property
     def queued(self) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from isoproxy.kube.cache import Change, is_newer
+from isoproxy.kube.cache import Change, Key, is_newer
 from isoproxy.model.metadata import ObjectMeta
 
 EXPIRY_SECONDS = 120.0
@@ -35,20 +35,20 @@ class _Write(Generic[T]):
 
 
 class Expectations(Generic[T]):
-    """Expected objects of one kind, by name. Times are monotonic seconds."""
+    """Expected objects of one kind, by namespace and name. Times are monotonic seconds."""
 
     def __init__(self) -> None:
-        self._writes: dict[str, _Write[T]] = {}
+        self._writes: dict[Key, _Write[T]] = {}
         self._unknown: dict[str, float] = {}
 
     def wrote(self, result: T, now: float) -> None:
         """Expect what the API server answered to a create or patch."""
         self._unknown.pop(result.metadata.name, None)
-        self._writes[result.metadata.name] = _Write(result.metadata.uid, result, now + EXPIRY_SECONDS)
+        self._writes[_key(result)] = _Write(result.metadata.uid, result, now + EXPIRY_SECONDS)
 
     def deleted(self, seen: T, now: float) -> None:
         """Expect that an object is no more."""
-        self._writes[seen.metadata.name] = _Write(seen.metadata.uid, None, now + EXPIRY_SECONDS)
+        self._writes[_key(seen)] = _Write(seen.metadata.uid, None, now + EXPIRY_SECONDS)
 
     def unknown(self, name: str, now: float) -> None:
         """Count a creation of unknown outcome as if it had succeeded, until it is seen or too old to come."""
@@ -56,9 +56,8 @@ class Expectations(Generic[T]):
 
     def saw(self, change: Change[T]) -> None:
         """Take in what the watch shows."""
-        name = change.key[1]
-        self._unknown.pop(name, None)
-        write = self._writes.get(name)
+        self._unknown.pop(change.key[1], None)
+        write = self._writes.get(change.key)
         if write is None:
             return
         if change.new is None:
@@ -68,22 +67,22 @@ class Expectations(Generic[T]):
                 write.result is not None and not _behind(write.result, change.new)
             )
         if gone:
-            del self._writes[name]
+            del self._writes[change.key]
 
     def overlay(self, seen: Iterable[T], now: float) -> list[T]:
         """Return the objects as they will be seen."""
-        for name in [name for name, write in self._writes.items() if write.until <= now]:
-            del self._writes[name]
-        merged = {item.metadata.name: item for item in seen}
-        for name, write in list(self._writes.items()):
-            shown = merged.get(name)
+        for key in [key for key, write in self._writes.items() if write.until <= now]:
+            del self._writes[key]
+        merged = {_key(item): item for item in seen}
+        for key, write in list(self._writes.items()):
+            shown = merged.get(key)
             if write.result is None:
                 if shown is not None and shown.metadata.uid == write.uid:
-                    del merged[name]
+                    del merged[key]
             elif shown is None or _behind(write.result, shown):
-                merged[name] = write.result
+                merged[key] = write.result
             else:
-                del self._writes[name]  # the watch was faster than the answer to the write, and may show it no more
+                del self._writes[key]  # the watch was faster than the answer to the write, and may show it no more
         return list(merged.values())
 
     def count_unknown(self, now: float) -> int:
@@ -91,6 +90,10 @@ class Expectations(Generic[T]):
         for name in [name for name, until in self._unknown.items() if until <= now]:
             del self._unknown[name]
         return len(self._unknown)
+
+
+def _key(item: HasMetadata) -> Key:
+    return item.metadata.namespace, item.metadata.name
 
 
 def _behind(expected: HasMetadata, seen: HasMetadata) -> bool:

@@ -1,6 +1,6 @@
 """What belongs to no single service's pool: which proxies live, Leases of the dead, and what deleted services left."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import txaio
 from twisted.internet.defer import Deferred, gatherResults
@@ -9,11 +9,13 @@ from isoproxy.kube.api import KubeApi
 from isoproxy.kube.errors import KubeError, NotFound
 from isoproxy.kube.resources import DEDICATED_SERVICES, LEASES
 from isoproxy.model import names
+from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.isolationpod import IsolationPod
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import parse
 from isoproxy.model.pod import Pod
 from isoproxy.model.proxylease import ProxyLease
+from isoproxy.operator import belonging
 from isoproxy.operator.actions import Action, DeleteChild, DeleteLease, DeleteOrphan, End, EndReason
 from isoproxy.operator.cluster import Cluster
 from isoproxy.operator.liveness import Liveness, ProxyKey, Verdict
@@ -34,7 +36,7 @@ class Housekeeping:
 
     async def look(self) -> bool:
         """Bring the evidence up to date, reading what has been quiet; returns whether a verdict changed."""
-        leases = {_lease_key(lease): lease for lease in self._cluster.leases.everything()}
+        leases = {_lease_key(lease): lease for lease in self._leases()}
         keys = set(leases) | {_record_key(record) for record in self._cluster.records.everything() if record.assigned}
         now = self._monotonic()
         self._liveness.keep_only(keys)
@@ -64,13 +66,17 @@ class Housekeeping:
             return
         self._liveness.read(key, lease, sent=sent, replied=self._monotonic())
 
-    def proxies(self, uid: str) -> dict[str, Proxy]:
+    def _leases(self) -> Iterator[ProxyLease]:
+        return (lease for lease in self._cluster.leases.everything() if lease.well_formed)
+
+    def proxies(self, service: DedicatedService) -> dict[str, Proxy]:
         """Return the proxy instances that Leases or records of a service name."""
+        meta, now = service.metadata, self._monotonic()
         found = {}
-        for lease in self._cluster.leases.of(uid, self._monotonic()):
+        for lease in belonging.leases(meta, self._cluster.leases.of(meta.uid, now)):
             key = _lease_key(lease)
             found[key.instance] = Proxy(key.instance, self._verdicts.get(key, Verdict.ALIVE), lease)
-        for record in self._cluster.records.of(uid, self._monotonic()):
+        for record in belonging.neighbours(meta, self._cluster.records.of(meta.uid, now)):
             if record.assigned and record.spec.proxy not in found:
                 key = _record_key(record)
                 found[key.instance] = Proxy(key.instance, self._verdicts.get(key, Verdict.ALIVE))
@@ -81,7 +87,7 @@ class Housekeeping:
         named = {_record_key(record) for record in self._cluster.records.everything()}
         return [
             DeleteLease(lease)
-            for lease in self._cluster.leases.everything()
+            for lease in self._leases()
             if (key := _lease_key(lease)) not in named and self._verdicts.get(key) in (Verdict.LOST, Verdict.ENDED)
         ]
 
@@ -122,8 +128,7 @@ def _pod_uid(record: IsolationPod, pods: dict[str, Pod]) -> str:
 
 
 def _lease_key(lease: ProxyLease) -> ProxyKey:
-    meta = lease.metadata
-    return ProxyKey(meta.namespace, meta.labels.get(names.LABEL_SERVICE, ""), lease.instance)
+    return ProxyKey(lease.metadata.namespace, lease.service_name, lease.instance)
 
 
 def _record_key(record: IsolationPod) -> ProxyKey:

@@ -159,11 +159,12 @@ class Liveness:
 
         Of two instances of one home and service only the newer can run: its start is proof of the other's end.
         """
-        homes: dict[tuple[str, str], list[tuple[datetime, ProxyKey]]] = {}
+        homes: dict[tuple[str, str, str], list[tuple[datetime, ProxyKey]]] = {}
         for key, evidence in self._evidence.items():
             lease = evidence.lease
             if key.pod_uid and lease is not None and lease.metadata.creation_timestamp is not None:
-                homes.setdefault((lease.service_uid, key.pod_uid), []).append((lease.metadata.creation_timestamp, key))
+                home = key.namespace, lease.service_uid, key.pod_uid
+                homes.setdefault(home, []).append((lease.metadata.creation_timestamp, key))
         successors = {}
         for instances in homes.values():
             latest, newest = max(instances, key=lambda instance: instance[0])

@@ -19,7 +19,7 @@ from isoproxy.model.timestamps import rfc3339
 from isoproxy.observe.events import Events
 from isoproxy.observe.metrics import Metrics
 from isoproxy.observe.outcomes import Outcome
-from isoproxy.operator import status
+from isoproxy.operator import belonging, status
 from isoproxy.operator.actions import ApplyChild, Child
 from isoproxy.operator.apply import Applier, Result
 from isoproxy.operator.childkinds import find, resource_of, title
@@ -226,15 +226,15 @@ class Reconciler(Service):
         return {child: contested(title(child, service)) for child in lasting} | dict(memory.obstacles.known())
 
     def _observe(self, service: DedicatedService, memory: _Memory) -> Observed:
-        uid, now = service.metadata.uid, self._time.monotonic()
+        meta, uid, now = service.metadata, service.metadata.uid, self._time.monotonic()
         cluster = self._cluster
-        seen = {resource: kind.of(uid, now) for resource, kind in cluster.children.items()}
+        seen = {resource: belonging.neighbours(meta, kind.of(uid, now)) for resource, kind in cluster.children.items()}
         found = {child: find(child, service, seen.get(resource_of(child), ())) for child in Child}
         return Observed(
             service=service,
-            records=tuple(cluster.records.of(uid, now)),
-            pods={pod.metadata.name: pod for pod in cluster.pods.of(uid, now)},
-            proxies=self._housekeeping.proxies(uid),
+            records=tuple(belonging.neighbours(meta, cluster.records.of(uid, now))),
+            pods={pod.metadata.name: pod for pod in belonging.pods(meta, cluster.pods.of(uid, now))},
+            proxies=self._housekeeping.proxies(service),
             children={child: one for child, one in found.items() if one is not None},
             applied=memory.applied,
             obstacles=memory.obstacles.standing(now),

@@ -226,6 +226,9 @@ class TestLease:
         assert (lease.instance, lease.service_uid, lease.metadata.name) == ("pod-1", "u", "s-pod-1")
         assert lease.spec.lease_duration_seconds == 15
 
+    def test_is_named_as_one_of_a_proxy_is(self) -> None:
+        assert self.made().well_formed
+
     def test_goes_with_its_service(self) -> None:
         assert self.made().metadata.owner_uid("DedicatedService") == "u"
 

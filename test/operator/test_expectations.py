@@ -1,5 +1,7 @@
 """Writes that the watch has not shown yet."""
 
+from dataclasses import replace
+
 from isoproxy.kube.cache import Change
 from isoproxy.model.isolationpod import IsolationPod, IsolationPodSpec
 from isoproxy.model.metadata import ObjectMeta
@@ -68,6 +70,14 @@ def test_a_deletion_does_not_hide_another_object_of_the_same_name() -> None:
     again = record(uid="u2", version=9)
     expected.saw(change(None, again))
     assert expected.overlay([again], 1.0) == [again]
+
+
+def test_an_object_of_the_name_in_another_namespace_is_another() -> None:
+    expected: Expectations[IsolationPod] = Expectations()
+    expected.wrote(record(version=10), 0.0)
+    foreign = replace(record(uid="u2"), metadata=ObjectMeta(name="a", namespace="elsewhere", uid="u2"))
+    expected.saw(Change(("elsewhere", "a"), None, foreign))
+    assert expected.overlay([foreign], 1.0) == [foreign, record(version=10)]
 
 
 def test_a_late_update_of_a_deleted_object_does_not_bring_it_back() -> None:

@@ -285,6 +285,16 @@ class TestAProxyThatWasStartedAnew:
             world.run(1)
             assert set(world.liveness.verdicts().values()) == {Verdict.ALIVE}
 
+    def test_has_nothing_to_do_with_what_is_called_so_in_another_namespace(self) -> None:
+        world = among_living()
+        world.alive("pod-1")
+        world.run(5)
+        world.die("pod-1")
+        world.run(2)
+        foreign = ProxyKey("elsewhere", SERVICE, "pod-2")
+        world.liveness.saw(foreign, lease("pod-2", created=world.now), world.now)
+        assert world.verdict("pod-1") is Verdict.ALIVE
+
 
 class TestWhenMostExpireTogether:
     def test_none_is_ended_by_time_for_long(self) -> None:

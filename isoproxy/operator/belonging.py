@@ -1,0 +1,30 @@
+"""What of all that carries a service's uid is the service's own. Pure.
+
+A label is anybody's to write, in every namespace where they may write at all. So what an object says of itself counts
+only together with what its place, its name and its owner say.
+"""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from isoproxy.model.metadata import ObjectMeta
+from isoproxy.model.pod import Pod
+from isoproxy.model.proxylease import ProxyLease
+from isoproxy.operator.expectations import HasMetadata
+
+T = TypeVar("T", bound=HasMetadata)
+
+
+def neighbours(service: ObjectMeta, among: Iterable[T]) -> list[T]:
+    """Return the objects in the service's namespace: nothing that is elsewhere is its own."""
+    return [item for item in among if item.metadata.namespace == service.namespace]
+
+
+def pods(service: ObjectMeta, among: Iterable[Pod]) -> list[Pod]:
+    """Return the Pods that were made for IsolationPods, whether those are still there or not."""
+    return [pod for pod in neighbours(service, among) if pod.metadata.owner_uid("IsolationPod")]
+
+
+def leases(service: ObjectMeta, among: Iterable[ProxyLease]) -> list[ProxyLease]:
+    """Return the Leases of the service's proxies."""
+    return [lease for lease in neighbours(service, among) if lease.well_formed and lease.service_name == service.name]
