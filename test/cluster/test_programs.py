@@ -22,8 +22,10 @@ def no_go(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+    """A cache of our own; Go keeps its own, which XDG_CACHE_HOME would move too."""
+    folder = tmp_path / "cache"
+    monkeypatch.setattr("test.cluster.programs.cache_folder", lambda: folder)
+    return folder
 
 
 @pytest.fixture
@@ -91,14 +93,14 @@ def test_of_a_module_the_two_that_were_used_last_are_kept(source: Path, empty_ca
         source.write_text(f"{MAIN}\nconst number = {number}\n")
         made.append(build("tool"))
         os.utime(made[-1], (number, number))
-    first, second, third = made
+    first, second, _ = made
     assert [path.is_dir() for path in made] == [False, True, True]
     source.write_text(f"{MAIN}\nconst number = 1\n")
     assert build("tool") == second
     source.write_text(f"{MAIN}\nconst number = 0\n")
     assert build("tool") == first
     assert [path.is_dir() for path in made] == [True, True, False]
-    assert {path.name for path in third.parent.iterdir()} == {first.name, second.name, "tool.lock"}
+    assert {path.name for path in empty_cache.iterdir()} == {first.name, second.name, "tool.lock"}
 
 
 @pytest.mark.needs_program("go")
