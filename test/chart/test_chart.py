@@ -11,8 +11,10 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 import isoproxy
+from isoproxy.kube.election import TRY_SECONDS
 from isoproxy.model import crds
 from isoproxy.observe.metrics import Live, Metrics
+from isoproxy.operator.led import LAST_WRITES_SECONDS
 from test.chart import valuestable
 from test.chart.helm import CHART, NAMESPACE, HelmError, Json, helm, look, of_kind, rendered, template
 
@@ -103,6 +105,11 @@ def test_operators_of_two_images_act_at_once_only_where_they_elect_a_leader() ->
     assert look(rendered(), "Deployment spec.strategy") == {"type": "Recreate"}
     together = look(rendered({"leaderElection.enabled": True}), "Deployment spec.strategy")
     assert together == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+
+
+def test_a_leader_has_the_time_to_give_up_its_lease() -> None:
+    given = look(rendered(), "Deployment spec.template.spec.terminationGracePeriodSeconds")
+    assert given > LAST_WRITES_SECONDS + TRY_SECONDS
 
 
 def test_the_definitions_are_those_of_the_repository_and_stay_when_it_goes() -> None:

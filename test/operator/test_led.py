@@ -2,18 +2,22 @@
 
 import random
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
+from isoproxy.kube.api import Patch
 from isoproxy.kube.errors import NotSent
 from isoproxy.kube.resources import DEDICATED_SERVICES, LEASES, NAMESPACES, PODS, Json, Resource
+from isoproxy.local.apiserver.core import Core
 from isoproxy.model.leaderlease import LEASE_NAME, LEASE_SECONDS
 from isoproxy.observe.metrics import Metrics
-from isoproxy.operator.led import LedOperator
+from isoproxy.operator.led import LAST_WRITES_SECONDS, LedOperator
 from isoproxy.operator.reconciler import Reconciler
 from isoproxy.timesource import TimeSource
 from test.memoryapi import MemoryApi, make_core
@@ -22,11 +26,40 @@ ELSEWHERE = 4.2
 """How long another operator may take to see that the Lease is free, and to act."""
 
 
+class StallingApi(MemoryApi):
+    """One that answers nothing while it ``stalls``, but for what the election asks."""
+
+    def __init__(self, core: Core, clock: Clock) -> None:
+        super().__init__(core, clock)
+        self.stalls = False
+        self.asked: dict[str, list[Deferred[None]]] = {"get": [], "create": [], "patch": []}
+
+    async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Json:
+        await self._answering("get", name)
+        return await super().get(resource, name, namespace=namespace)
+
+    async def create(
+        self, resource: Resource, body: Json, *, namespace: str | None = None, strict: bool = False
+    ) -> Json:
+        await self._answering("create", body["metadata"].get("name", ""))
+        return await super().create(resource, body, namespace=namespace, strict=strict)
+
+    async def patch(self, resource: Resource, name: str, patch: Patch, **how: Any) -> Json:
+        await self._answering("patch", name)
+        return await super().patch(resource, name, patch, **how)
+
+    async def _answering(self, verb: str, name: str) -> None:
+        if self.stalls and name != LEASE_NAME:
+            answer: Deferred[None] = Deferred()
+            self.asked[verb].append(answer)
+            await answer
+
+
 class Replica:
     """One of the operators, and the way it reaches the API server."""
 
     def __init__(self, world: "World", name: str) -> None:
-        self.api = MemoryApi(world.core, world.clock)
+        self.api = StallingApi(world.core, world.clock)
         self.metrics = Metrics()
         time = TimeSource.simulated(world.clock)
         self.operator = LedOperator(
@@ -53,6 +86,10 @@ class Replica:
         self.api.before = fail
 
     def reconnect(self) -> None:
+        self.api.stalls = False
+        for answer in chain(*self.api.asked.values()):
+            if not answer.called:
+                answer.errback(NotSent("no route"))
         self.api.before = lambda verb, resource, name: None
 
 
@@ -134,6 +171,38 @@ def test_a_stop_leaves_the_lease_after_the_last_write(world: World) -> None:
     world.settle(1)
     assert world.a.api.requests[-1] == ("patch", "leases", LEASE_NAME)
     assert world.do(world.hand.get(LEASES, LEASE_NAME, namespace="ops"))["spec"]["holderIdentity"] != "a"
+
+
+@pytest.fixture
+def failures() -> Iterator[list[Failure]]:
+    """What is logged as nobody expected it."""
+    found: list[Failure] = []
+
+    def note(event: Any) -> None:
+        if "log_failure" in event:
+            found.append(event["log_failure"])
+
+    observer: Any = note
+    globalLogPublisher.addObserver(observer)
+    yield found
+    globalLogPublisher.removeObserver(observer)
+
+
+def test_a_stop_does_not_wait_long_for_a_slow_server(world: World, failures: list[Failure]) -> None:
+    world.a.api.stalls = True
+    world.service("s")
+    world.settle(1)
+    writes = [*world.a.api.asked["patch"]]
+    assert writes
+    stopped = world.a.operator.stopService()
+    world.settle(LAST_WRITES_SECONDS - 1)
+    assert not stopped.called
+    world.settle(1 + ELSEWHERE)
+    assert stopped.called
+    assert world.a.api.asked["patch"] == writes
+    assert all(write.called for write in writes), "a write goes on after others may lead"
+    assert world.a.api.asked["create"] == failures == []
+    assert len(world.pods_of("s")) == 2, "the other did not take over"
 
 
 def test_one_that_is_cut_off_stands_by_before_the_other_acts_and_stays_so(world: World) -> None:
