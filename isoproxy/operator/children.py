@@ -68,6 +68,11 @@ def _due(child: Child, manifest: Json, observed: Observed) -> ApplyChild | Obsta
     return ApplyChild(child, manifest, seen.metadata.resource_version, repairs=True)
 
 
+def put_right(action: ApplyChild, seen: ChildObject | None, made: ChildObject) -> bool:
+    """Return whether an apply undid what others had changed: what they add beside what is ours stays as it is."""
+    return action.repairs and seen is not None and _decided(seen, action.manifest) != _decided(made, action.manifest)
+
+
 def taken(title: str) -> Obstacle:
     """Return the obstacle that a child's name is someone else's; ``title`` is its kind and name."""
     return Obstacle("NameTaken", f"{title} belongs to someone else")

@@ -23,13 +23,13 @@ from isoproxy.operator import belonging, status
 from isoproxy.operator.actions import ApplyChild, Child
 from isoproxy.operator.apply import Applier, Result
 from isoproxy.operator.childkinds import find, resource_of, title
-from isoproxy.operator.children import contested
+from isoproxy.operator.children import contested, put_right
 from isoproxy.operator.cluster import Cluster
 from isoproxy.operator.contests import Contests
 from isoproxy.operator.durations import Fact
 from isoproxy.operator.herald import Herald
 from isoproxy.operator.housekeeping import Housekeeping
-from isoproxy.operator.observed import Applied, Observed, Obstacle
+from isoproxy.operator.observed import Applied, ChildObject, Observed, Obstacle
 from isoproxy.operator.obstacles import Obstacles
 from isoproxy.operator.pacing import Pacing
 from isoproxy.operator.planner import Plan, plan
@@ -195,7 +195,7 @@ class Reconciler(Service):
         memory.name = service.metadata.namespace, service.metadata.name
         self._metrics.set_pods(*memory.name, _by_state(planned.entries))
         result = await self._applier.apply(planned.actions)
-        self._remember(memory, planned, result)
+        self._remember(memory, planned, result, seen=observed.children)
         current = self._publisher.current(service)
         observed = replace(observed, obstacles=self._known_obstacles(memory, service) | dict(planned.obstacles))
         self._herald.tell(service, troubles(observed, planned.entries), current.conditions)
@@ -207,13 +207,14 @@ class Reconciler(Service):
         # What was written comes back as events, which wake us; should one be lost, look again soon.
         return min(wait, planned.wake_after, SETTLE_SECONDS if planned.actions else math.inf)
 
-    def _remember(self, memory: _Memory, planned: Plan, result: Result) -> None:
+    def _remember(self, memory: _Memory, planned: Plan, result: Result, *, seen: Mapping[Child, ChildObject]) -> None:
         now, known = self._time.monotonic(), memory.obstacles.known()
         for child, obstacle in result.obstacles.items():
             if known.get(child) != obstacle:
                 log.warn("{name[0]}/{name[1]}: {why}", name=memory.name, why=obstacle.message)
         tried = {action.child: action for action in planned.actions if isinstance(action, ApplyChild)}
-        repaired = [action for child, action in tried.items() if action.repairs and child in result.applied]
+        done = [(tried[child], applied.result) for child, applied in result.applied.items()]
+        repaired = [action for action, made in done if put_right(action, seen.get(action.child), made)]
         for action in repaired:
             log.info("{name[0]}/{name[1]}: {what} is put right", name=memory.name, what=action.title)
         memory.applied |= result.applied

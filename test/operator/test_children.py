@@ -12,6 +12,7 @@ from isoproxy.model.metadata import OwnerReference
 from isoproxy.model.proxies import ProxyImage
 from isoproxy.operator.actions import ApplyChild, Child
 from isoproxy.operator.childkinds import STAGES, WALLS, find, resources
+from isoproxy.operator.children import put_right
 from isoproxy.operator.observed import Obstacle
 from test.operator.builders import Scene, applied_by, made, service, touched
 
@@ -175,6 +176,16 @@ class TestAChild:
         assert set(applied(scene)) == {child}
         scene.applied[child] = replace(scene.applied[child], result=shown)  # it is still there after the apply
         assert not applied(scene)
+
+    def test_is_put_right_where_the_apply_changes_it_and_not_where_what_others_added_stays(self, child: Child) -> None:
+        scene = Scene(replicas=0).deploy()
+        before = scene.children[child]
+        seen = scene.children[child] = replace(before, content="another")
+        [repair] = applies(scene)
+        newer = replace(seen, metadata=replace(seen.metadata, resource_version="8"))
+        assert put_right(repair, seen, before)
+        assert not put_right(repair, seen, newer)
+        assert not put_right(replace(repair, repairs=False), seen, before), "its user did that"
 
 
 @pytest.mark.parametrize("child", list(Child))

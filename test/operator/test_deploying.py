@@ -205,6 +205,19 @@ def test_what_others_add_is_theirs(world: DeployingWorld) -> None:
     assert world.applied() == [], "nobody fights about it"
 
 
+def test_who_keeps_changing_what_is_theirs_contests_nothing(world: DeployingWorld) -> None:
+    world.service()
+    world.settle(5)
+    for number in range(1, 6):
+        world.change(DEPLOYMENTS, {"spec": {"revisionHistoryLimit": number}})
+        world.settle(0.5)
+        assert world.condition("Degraded")["status"] == "False"
+    assert told(world) == []
+    world.change(DEPLOYMENTS, {"spec": {"replicas": 0}})
+    world.settle(0.5)
+    assert world.one(DEPLOYMENTS)["spec"]["replicas"] == 1, "at once, for it is the first time"
+
+
 def test_a_child_whose_labels_were_taken_away_gets_them_back(world: DeployingWorld) -> None:
     world.service()
     world.settle(5)
