@@ -20,6 +20,7 @@ from test.cluster.levels import up
 from test.cluster.parts.controlplane import api_server, etcd
 from test.cluster.programs import ASSETS, program
 from test.cluster.target import remove_orphans
+from test.e2e import proc
 from test.e2e.process import TREE
 from test.e2e.waiting import BOUND, eventually
 
@@ -49,15 +50,7 @@ def leftovers() -> list[str]:
 
 def processes(text: str) -> list[str]:
     """Return the command lines of all processes that have ``text`` in them."""
-    found = []
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            command = Path(f"/proc/{entry}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if text in command:
-            found.append(f"{entry} {command}")
-    return found
+    return [f"{pid} {command}" for pid in proc.processes() if text in (command := proc.command(pid))]
 
 
 def machine() -> dict[str, str]:
@@ -120,7 +113,7 @@ def test_a_node_runs_a_pod_that_both_hosts_beside_it_reach_and_leaves_nothing() 
 
 def networks_of(cluster: Cluster) -> set[str]:
     """Return the networks of all processes of a cluster: none of them listens anywhere else."""
-    pids = [int(entry) for entry in filter(str.isdigit, os.listdir("/proc")) if cluster.sandbox.holds(int(entry))]
+    pids = [pid for pid in proc.processes() if cluster.sandbox.holds(pid)]
     assert len(pids) > len(cluster.processes.names())
     return {os.readlink(f"/proc/{pid}/ns/net") for pid in pids}
 

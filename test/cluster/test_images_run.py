@@ -4,8 +4,6 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +14,7 @@ from test.cluster.kubectl import Kubectl
 from test.cluster.levels import import_image
 from test.cluster.programs import cache_folder, program
 from test.cluster.target import Target
+from test.e2e import proc
 from test.e2e.clients import who_serves
 from test.e2e.waiting import eventually
 
@@ -53,12 +52,10 @@ class Node:
         """Return the first process of a container, by its command line."""
 
         def look() -> int | None:
-            for entry in filter(str.isdigit, os.listdir("/proc")):
-                with suppress(OSError):
-                    line = Path(f"/proc/{entry}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-                    inner = Path(f"/proc/{entry}/status").read_text().partition("NSpid:")[2].split("\n")[0].split()
-                    if line.startswith(command) and inner[-1:] == ["1"]:
-                        return int(entry)
+            for pid in proc.processes():
+                inner = proc.read(pid, "status").partition("NSpid:")[2].split("\n")[0].split()
+                if inner[-1:] == ["1"] and proc.command(pid).startswith(command):
+                    return pid
             return None
 
         return eventually(look, f"a container runs {command}")

@@ -1,9 +1,7 @@
 """Services and pods whose programs are containers of a real cluster's node, and isoproxy on the node's network."""
 
-import os
 import signal
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -11,6 +9,7 @@ from urllib.parse import urlencode
 
 from test.cluster import layout
 from test.cluster.images.catalogue import TOOL
+from test.e2e import proc
 from test.e2e.api import CHILDREN, DEDIS, Api, Json, is_ready, names
 from test.e2e.clients import Address, connected
 from test.e2e.harness import Isoproxy
@@ -89,10 +88,9 @@ def wait_until_listening(address: Address) -> Address:
 def network_of(pod: Json) -> str:
     """Return the file of the network namespace of a Pod that runs on the node."""
     mark = f"/pod{pod['metadata']['uid']}/"
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        with suppress(OSError):
-            if mark in Path(f"/proc/{entry}/cgroup").read_text():
-                return f"/proc/{entry}/ns/net"
+    for pid in proc.processes():
+        if mark in proc.read(pid, "cgroup"):
+            return f"/proc/{pid}/ns/net"
     raise AssertionError(f"no process of {pod['metadata']['name']}")
 
 
@@ -137,12 +135,7 @@ class OnContainers(Isoproxy):
 
     def pods(self, service: str) -> list[int]:
         """Return the processes of all containers of a service."""
-        found = []
-        for entry in filter(str.isdigit, os.listdir("/proc")):
-            with suppress(OSError):
-                if f"\0POD_NAME={service}-".encode() in b"\0" + Path(f"/proc/{entry}/environ").read_bytes():
-                    found.append(int(entry))
-        return found
+        return [pid for pid in proc.processes() if proc.is_of_pod(pid, service)]
 
     def stop(self, number: signal.Signals = signal.SIGTERM, *, within: float = STOP_SECONDS) -> None:
         """Take away the services, hold it to leaving nothing of them, and end it."""

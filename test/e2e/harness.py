@@ -5,7 +5,6 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from test.e2e import proc
 from test.e2e.api import DEDIS, Api, Json
 from test.e2e.process import TREE, Process
 from test.e2e.waiting import BOUND, eventually
@@ -87,12 +87,7 @@ class Local(Isoproxy):
 
     def pods(self, service: str) -> list[int]:
         """Return the processes of all pods of a service."""
-        found = []
-        for pid in self._offspring():
-            with suppress(OSError):
-                if f"\0POD_NAME={service}-".encode() in b"\0" + Path(f"/proc/{pid}/environ").read_bytes():
-                    found.append(pid)
-        return found
+        return [pid for pid in self._offspring() if proc.is_of_pod(pid, service)]
 
     def serve(self, manifest: Json) -> None:
         """Create a DedicatedService."""

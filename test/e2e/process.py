@@ -6,12 +6,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from test.e2e import proc
 from test.e2e.waiting import BOUND, eventually
 
 TREE = Path(__file__).parents[2]
@@ -139,20 +139,12 @@ class Process:
 
     def offspring(self) -> list[str]:
         """Return the command lines of all processes that come of it, itself left out."""
-        found = []
-        for pid in self._offspring():
-            with suppress(OSError):
-                command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                found.append(f"{pid} {command}")
-        return found
+        return [f"{pid} {command}" for pid in self._offspring() if (command := proc.command(pid))]
 
-    def _offspring(self) -> Iterator[int]:
-        mark = f"{self.folder}/".encode()
-        for entry in filter(str.isdigit, os.listdir("/proc")):
-            with suppress(OSError):
-                about = [Path(f"/proc/{entry}/{what}").read_bytes() for what in ("environ", "cmdline")]
-                if int(entry) != self.pid and any(mark in text for text in about):
-                    yield int(entry)
+    def _offspring(self) -> list[int]:
+        mark = f"{self.folder}/"
+        others = (pid for pid in proc.processes() if pid != self.pid)
+        return [pid for pid in others if mark in proc.read(pid, "environ") or mark in proc.read(pid, "cmdline")]
 
 
 def shortened(log: str) -> str:
