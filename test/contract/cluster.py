@@ -21,10 +21,9 @@ from isoproxy.kube.config import Connection
 from isoproxy.kube.credentials import Authorization
 from isoproxy.kube.errors import AlreadyExists, ApiError, NotFound, error_from_status
 from isoproxy.kube.limits import Limits
-from isoproxy.kube.resources import CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES, Resource
+from isoproxy.kube.resources import CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES, Json, Resource
 from isoproxy.kube.transport import ApiEndpoint, make_agent
 
-Json = dict[str, Any]
 reactor: Any = global_reactor
 
 BOUND = 20.0  # seconds that a test waits for anything

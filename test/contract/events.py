@@ -1,8 +1,6 @@
 """Events to play with: a real server keeps no cache of them, so that it forgets them as soon as its etcd does."""
 
-from typing import Any
-
-Json = dict[str, Any]
+from isoproxy.kube.resources import Json
 
 
 def event(name: str, namespace: str) -> Json:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-Json = dict[str, Any]
+from isoproxy.kube.resources import Json
 
 ASSIGNMENT = {"proxy": "proxy-1", "podIP": "10.0.0.1", "podUID": "u-1"}
 

@@ -1,8 +1,6 @@
 """Objects that belong to others."""
 
-from typing import Any
-
-Json = dict[str, Any]
+from isoproxy.kube.resources import Json
 
 
 def owned_by(owner: Json, name: str) -> Json:

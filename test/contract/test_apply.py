@@ -7,7 +7,8 @@ import pytest_twisted
 
 from isoproxy.kube.api import PatchKind
 from isoproxy.kube.errors import Conflict
-from test.contract.cluster import Json, Reply, Space
+from isoproxy.kube.resources import Json
+from test.contract.cluster import Reply, Space
 
 APPLY = "application/apply-patch+yaml"
 

@@ -7,8 +7,8 @@ import pytest_twisted
 
 from isoproxy.kube.api import ABSENT, PatchKind
 from isoproxy.kube.errors import Conflict
-from isoproxy.kube.resources import CONFIG_MAPS, Resource
-from test.contract.cluster import Json, Space
+from isoproxy.kube.resources import CONFIG_MAPS, Json, Resource
+from test.contract.cluster import Space
 
 KINDS = pytest.mark.parametrize("custom", [False, True], ids=["built-in", "custom"])
 

@@ -7,8 +7,8 @@ import pytest_twisted
 
 from isoproxy.kube.api import PatchKind
 from isoproxy.kube.errors import ApiError, Invalid
-from isoproxy.kube.resources import DEDICATED_SERVICES
-from test.contract.cluster import Json, Space
+from isoproxy.kube.resources import DEDICATED_SERVICES, Json
+from test.contract.cluster import Space
 from test.contract.ours import service
 from test.contract.tables import TABLE, narrow, row
 

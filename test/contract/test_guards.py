@@ -4,8 +4,8 @@ import pytest
 import pytest_twisted
 
 from isoproxy.kube.errors import ApiError, Conflict, Invalid
-from isoproxy.kube.resources import CONFIG_MAPS
-from test.contract.cluster import Json, Space
+from isoproxy.kube.resources import CONFIG_MAPS, Json
+from test.contract.cluster import Space
 
 
 @pytest_twisted.ensureDeferred

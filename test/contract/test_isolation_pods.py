@@ -6,8 +6,8 @@ import pytest
 import pytest_twisted
 
 from isoproxy.kube.errors import Conflict, Invalid, NotFound
-from isoproxy.kube.resources import DEDICATED_SERVICES, ISOLATION_PODS, PODS
-from test.contract.cluster import Json, Space, until
+from isoproxy.kube.resources import DEDICATED_SERVICES, ISOLATION_PODS, PODS, Json
+from test.contract.cluster import Space, until
 from test.contract.ours import ASSIGNMENT, record, service
 from test.contract.owners import owned_by
 from test.contract.tables import TABLE, narrow, row

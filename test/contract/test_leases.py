@@ -4,8 +4,8 @@ import pytest
 import pytest_twisted
 
 from isoproxy.kube.errors import ApiError, Invalid
-from isoproxy.kube.resources import LEASES
-from test.contract.cluster import Json, Space
+from isoproxy.kube.resources import LEASES, Json
+from test.contract.cluster import Space
 
 SPEC = {"holderIdentity": "me", "leaseDurationSeconds": 15, "renewTime": "2024-01-01T00:00:00.000001Z"}
 

@@ -6,8 +6,8 @@ import pytest
 import pytest_twisted
 
 from isoproxy.kube.errors import Invalid
-from isoproxy.kube.resources import NETWORK_POLICIES
-from test.contract.cluster import Json, Space
+from isoproxy.kube.resources import NETWORK_POLICIES, Json
+from test.contract.cluster import Space
 
 SPEC: Json = {
     "podSelector": {"matchLabels": {"soh.re/role": "pod"}},

@@ -6,8 +6,8 @@ import pytest
 import pytest_twisted
 
 from isoproxy.kube.errors import Conflict, Invalid, NotFound
-from isoproxy.kube.resources import PODS
-from test.contract.cluster import Json, Space
+from isoproxy.kube.resources import PODS, Json
+from test.contract.cluster import Space
 
 
 def pod(name: str = "p") -> Json:

@@ -6,8 +6,8 @@ import pytest
 import pytest_twisted
 
 from isoproxy.kube.errors import Invalid
-from isoproxy.kube.resources import Resource
-from test.contract.cluster import Json, Space
+from isoproxy.kube.resources import Json, Resource
+from test.contract.cluster import Space
 
 SERVICES = Resource("", "v1", "services", "Service")
 

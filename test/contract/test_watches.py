@@ -6,8 +6,8 @@ import pytest_twisted
 from isoproxy.kube.api import Watch, WatchEvent
 from isoproxy.kube.errors import Gone, WatchEnded, WatchExpired
 from isoproxy.kube.reflector import Change, Reflector
-from isoproxy.kube.resources import EVENTS
-from test.contract.cluster import Json, Space, reactor, until, within
+from isoproxy.kube.resources import EVENTS, Json
+from test.contract.cluster import Space, reactor, until, within
 from test.contract.events import event
 from test.contract.tables import TABLE, row
 

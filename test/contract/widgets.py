@@ -1,8 +1,6 @@
 """The kind that the suite plays with: something of everything that isoproxy's own definitions use."""
 
-from typing import Any
-
-Json = dict[str, Any]
+from isoproxy.kube.resources import Json
 
 SCHEMA: Json = {
     "type": "object",
