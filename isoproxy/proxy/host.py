@@ -68,10 +68,14 @@ class ProxyHost(Service):
         self._reflectors: list[Reflector[Any]] = []
         self._proxies: dict[ServiceKey, ProxyService] = {}
         self._ending: set[ProxyService] = set()
+        self._is_draining = False
 
     @property
     def ready(self) -> bool:
-        """Whether everything that is to be served is."""
+        """Whether everything that is to be served is; in a drain, whether it still is."""
+        if self._is_draining:
+            left = {*self._proxies.values(), *self._ending}
+            return bool(left) and all(proxy.ready for proxy in left)
         known = bool(self._reflectors) and all(reflector.synced for reflector in self._reflectors)
         return known and (bool(self._proxies) or self._service is None) and self._all_ready()
 
@@ -99,6 +103,7 @@ class ProxyHost(Service):
         return Deferred.fromCoroutine(self._drain(timeout))
 
     async def _drain(self, timeout: float) -> None:  # noqa: ASYNC109  # it is passed on
+        self._is_draining = True
         reflectors, self._reflectors = self._reflectors, []
         await DeferredList([reflector.stop() for reflector in reflectors])
         self._ending.update(self._proxies.values())

@@ -161,8 +161,11 @@ class ProxyService(Service):
     @property
     def ready(self) -> bool:
         """Whether clients should be sent here: it listens, holds its Lease, knows what it was assigned, and has a share
-        of the pods, or has waited for one long enough."""
-        if self._draining is not None or self._held_since is None or not self._assignments.complete:
+        of the pods, or has waited for one long enough.
+
+        A drain changes that when the port closes: until then clients that have nowhere else to go are sent here.
+        """
+        if self._held_since is None or not self._assignments.complete:
             return False
         waited = self._time.monotonic() - self._held_since
         return self._listener.address != "" and (self._stock.ever_stocked or waited >= self._share_seconds)

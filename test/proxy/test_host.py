@@ -35,7 +35,13 @@ def dedicated(name: str, *, namespace: str = "default", uid: str = "", port: int
 class Scene:
     """A host over an API server in memory."""
 
-    def __init__(self, *, namespaces: Sequence[str] = (), service: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        namespaces: Sequence[str] = (),
+        service: tuple[str, str] | None = None,
+        linger_seconds: float = 0.0,
+    ) -> None:
         self.api = MemoryApi()
         self.host = ProxyHost(
             reactor=reactor,
@@ -47,6 +53,7 @@ class Scene:
             access_log=AccessLog(lambda line: None),
             namespaces=namespaces,
             service=service,
+            linger_seconds=linger_seconds,
             chance=random.Random(1),
         )
 
@@ -190,6 +197,20 @@ async def test_a_drain_ends_all_proxies_and_a_second_one_waits_for_the_same_end(
         scene.store(dedicated("three"))
         await wait_until(lambda: True)
         assert scene.served() == {}
+
+
+@pytest_twisted.ensureDeferred
+async def test_in_a_drain_it_is_ready_until_ports_are_closed() -> None:
+    async with running(linger_seconds=60.0) as scene:
+        scene.store(dedicated("one"))
+        await wait_until(scene.served)
+        await wait_until(lambda: scene.host.ready)
+        first = outcome_of(scene.host.drain(60.0))
+        await wait_until(lambda: "soh.re/draining" in scene.leases()[0]["metadata"]["annotations"])
+        assert scene.host.ready
+        second = outcome_of(scene.host.drain(0.0))
+        await wait_until(lambda: first and second)
+        assert not scene.host.ready
 
 
 @pytest.mark.parametrize(

@@ -367,7 +367,7 @@ class TestDraining:
             await site.add_pod("c")
             drained = outcome_of(site.service.drain(600.0))
             await site.until(lambda: site.lease().draining)
-            assert not site.service.ready
+            assert site.service.ready, "who has nowhere else to go is still to be sent here"
 
             late = await site.connect()  # endpoints lag behind
             late.send(b"y")
@@ -375,6 +375,7 @@ class TestDraining:
 
             await site.pass_time(5.5)
             assert site.service.address == ""
+            assert not site.service.ready
             assert site.phase("c") == "Returned"
             await site.add_pod("arrives")
             await site.until(lambda: site.phase("arrives") == "Returned")
