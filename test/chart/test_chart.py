@@ -101,6 +101,33 @@ def test_an_older_kubernetes_gets_what_it_knows() -> None:
         assert "--no-disruption-budgets" not in look(rendered(None, f"--kube-version={version}"), arguments)
 
 
+def without(field: str, value: Any) -> Any:
+    """Return some YAML as it is where nobody knows a field."""
+    if isinstance(value, dict):
+        return {key: without(field, inner) for key, inner in value.items() if key != field}
+    return [without(field, inner) for inner in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(
+    ("version", "unknown"),
+    [
+        ("1.19.0", ["selectableFields", "x-kubernetes-validations"]),
+        ("1.24.17", ["selectableFields", "x-kubernetes-validations"]),
+        ("1.25.0", ["selectableFields"]),
+        ("1.29.14", ["selectableFields"]),
+        ("1.30.0", []),
+    ],
+)
+def test_the_definitions_have_no_field_that_the_server_does_not_know(version: str, unknown: list[str]) -> None:
+    expected = [crd["spec"] for crd in crds.load()]
+    for field in unknown:
+        known = without(field, expected)
+        assert known != expected, f"{field} is in none of them"
+        expected = known
+    found = of_kind(rendered(None, f"--kube-version={version}"), "CustomResourceDefinition")
+    assert [crd["spec"] for crd in found] == expected
+
+
 def test_operators_of_two_images_act_at_once_only_where_they_elect_a_leader() -> None:
     assert look(rendered(), "Deployment spec.strategy") == {"type": "Recreate"}
     together = look(rendered({"leaderElection.enabled": True}), "Deployment spec.strategy")
