@@ -34,13 +34,17 @@ def make_core(clock: Clock) -> Core:
 
 
 class MemoryApi:
-    """A client of its own of a core. ``before`` sees each request and may raise what a network would."""
+    """A client of its own of a core. ``before`` sees each request and may raise what a network would.
+
+    What a request leaves without an owner is collected at once, unless ``collects`` is false: a cluster takes its time.
+    """
 
     def __init__(self, core: Core, clock: Clock) -> None:
         self._core = core
         self._clock = clock
         self.before: Callable[[str, Resource, str], None] = lambda verb, resource, name: None
         self.after: Callable[[str, Resource, str], None] = lambda verb, resource, name: None
+        self.collects = True
         self.requests: list[tuple[str, str, str]] = []
 
     async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Json:
@@ -142,7 +146,7 @@ class MemoryApi:
         self.before(verb, resource, name)
         try:
             done: Json = _copy(do(self._core.kind(resource.group, resource.version, resource.plural)))
-            while self._core.garbage_pending:
+            while self.collects and self._core.garbage_pending:
                 self._core.collect()
         except StatusError as error:
             raise _as_client_error(error) from error

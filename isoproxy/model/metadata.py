@@ -16,6 +16,7 @@ class OwnerReference:
     name: str
     uid: str
     api_version: str = ""
+    controller: bool = False
 
 
 @model

@@ -7,9 +7,12 @@ only together with what its place, its name and its owner say.
 from collections.abc import Iterable
 from typing import TypeVar
 
+from isoproxy.kube.resources import Resource
+from isoproxy.model import names
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.pod import Pod
 from isoproxy.model.proxylease import ProxyLease
+from isoproxy.operator import childkinds
 from isoproxy.operator.expectations import HasMetadata
 
 T = TypeVar("T", bound=HasMetadata)
@@ -22,7 +25,25 @@ def neighbours(service: ObjectMeta, among: Iterable[T]) -> list[T]:
 
 def pods(service: ObjectMeta, among: Iterable[Pod]) -> list[Pod]:
     """Return the Pods that were made for IsolationPods, whether those are still there or not."""
-    return [pod for pod in neighbours(service, among) if pod.metadata.owner_uid("IsolationPod")]
+    return [pod for pod in neighbours(service, among) if recorded(pod)]
+
+
+def recorded(pod: Pod) -> bool:
+    """Whether a Pod was made for an IsolationPod, as far as it says."""
+    return pod.metadata.owner_uid("IsolationPod") != ""
+
+
+def made_for(meta: ObjectMeta, uid: str) -> bool:
+    """Whether an object was made for the service of that uid: its one controller."""
+    return any(
+        owner.controller and (owner.kind, owner.uid) == ("DedicatedService", uid) for owner in meta.owner_references
+    )
+
+
+def is_child(resource: Resource, meta: ObjectMeta) -> bool:
+    """Whether an object is a child of the service that its labels name: named as one, and made for it."""
+    service, uid = meta.labels.get(names.LABEL_SERVICE, ""), meta.labels.get(names.LABEL_SERVICE_UID, "")
+    return meta.name in childkinds.names_of(resource, service) and made_for(meta, uid)
 
 
 def leases(service: ObjectMeta, among: Iterable[ProxyLease]) -> list[ProxyLease]:

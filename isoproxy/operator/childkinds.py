@@ -75,6 +75,11 @@ def name_of(child: Child, service: DedicatedService) -> str:
     return _SORTS[child].name(service.metadata.name)
 
 
+def names_of(resource: Resource, service_name: str) -> set[str]:
+    """Return the names that the children of one kind have."""
+    return {sort.name(service_name) for sort in _SORTS.values() if sort.resource == resource}
+
+
 def title(child: Child, service: DedicatedService) -> str:
     """Return kind and name of a service's child, as people would say them."""
     return f"{resource_of(child).kind} {name_of(child, service)}"

@@ -7,6 +7,7 @@ from isoproxy.kube.errors import AlreadyExists, Conflict
 from isoproxy.model import names
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import Json
+from isoproxy.operator import belonging
 from isoproxy.operator.actions import ApplyChild, DeleteChild
 from isoproxy.operator.childkinds import fingerprint, parse_child, resource_of
 from isoproxy.operator.cluster import Cluster
@@ -58,12 +59,12 @@ class ChildWriter:
         found = await self._api.get(resource_of(action.child), meta["name"], namespace=meta["namespace"])
         seen = parse_child(found).metadata
         if seen.owner_uid("DedicatedService") != meta["ownerReferences"][0]["uid"]:
-            raise NameToBeFreed(meta["name"]) if self._is_left_over(seen) else NameTaken(meta["name"])
+            raise NameToBeFreed(meta["name"]) if self._is_left_over(action, seen) else NameTaken(meta["name"])
         return seen.resource_version
 
-    def _is_left_over(self, seen: ObjectMeta) -> bool:
-        made_for = seen.labels.get(names.LABEL_SERVICE_UID)
-        return made_for is not None and made_for not in self._cluster.services
+    def _is_left_over(self, action: ApplyChild, seen: ObjectMeta) -> bool:
+        is_gone = seen.labels.get(names.LABEL_SERVICE_UID) not in self._cluster.services
+        return is_gone and belonging.is_child(resource_of(action.child), seen)
 
     async def delete(self, action: DeleteChild) -> None:
         """Delete it, and nothing else of its name."""

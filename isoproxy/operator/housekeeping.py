@@ -13,11 +13,11 @@ from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.isolationpod import IsolationPod
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import parse
-from isoproxy.model.pod import Pod
 from isoproxy.model.proxylease import ProxyLease
 from isoproxy.operator import belonging
-from isoproxy.operator.actions import Action, DeleteChild, DeleteLease, DeleteOrphan, End, EndReason
+from isoproxy.operator.actions import Action, DeleteLease
 from isoproxy.operator.cluster import Cluster
+from isoproxy.operator.leftovers import by_home
 from isoproxy.operator.liveness import Liveness, ProxyKey, Verdict
 from isoproxy.operator.observed import Proxy
 
@@ -94,24 +94,14 @@ class Housekeeping:
     async def leftovers(self, uid: str) -> list[Action]:
         """Return the end of all that a deleted service left, once a read confirms that it is deleted or will be."""
         now = self._monotonic()
-        records, pods = self._cluster.records.of(uid, now), self._cluster.pods.of(uid, now)
-        metas = [record.metadata for record in records] + [pod.metadata for pod in pods]
-        # They would keep a new service of the name from having its own: the cluster's garbage collection may take long.
-        children = [
-            DeleteChild(resource, seen.metadata)
-            for resource, kind in self._cluster.children.items()
-            for seen in kind.of(uid, now)
-        ]
-        metas += [action.metadata for action in children]
-        owners = {(meta.namespace, meta.labels.get(names.LABEL_SERVICE, "")) for meta in metas}
-        for namespace, name in owners:
-            if not name or await self._exists(namespace, name, uid):
-                return []
-        pods_by_name = {pod.metadata.name: pod for pod in pods}
-        ends: list[Action] = [End(record, EndReason.SERVICE_GONE, _pod_uid(record, pods_by_name)) for record in records]
-        ended = {record.spec.pod_name for record in records}
-        orphans = (pod for pod in pods if pod.metadata.name not in ended and not pod.ending)
-        return [*ends, *(DeleteOrphan(pod) for pod in orphans), *children]
+        left = by_home(
+            uid,
+            records=self._cluster.records.of(uid, now),
+            pods=self._cluster.pods.of(uid, now),
+            children={resource: kind.of(uid, now) for resource, kind in self._cluster.children.items()},
+        )
+        gone = [found for home, found in left.items() if not await self._exists(*home, uid)]
+        return [action for found in gone for action in found.ends()]
 
     async def _exists(self, namespace: str, name: str, uid: str) -> bool:
         try:
@@ -120,11 +110,6 @@ class Housekeeping:
             return False
         meta = parse(ObjectMeta, found["metadata"])
         return meta.uid == uid and meta.deletion_timestamp is None
-
-
-def _pod_uid(record: IsolationPod, pods: dict[str, Pod]) -> str:
-    seen = pods.get(record.spec.pod_name)
-    return record.spec.pod_uid or (seen.metadata.uid if seen is not None else "")
 
 
 def _lease_key(lease: ProxyLease) -> ProxyKey:

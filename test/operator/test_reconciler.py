@@ -22,6 +22,7 @@ from isoproxy.kube.resources import (
     Json,
     Resource,
 )
+from isoproxy.model.ownership import owner
 from isoproxy.model.proxylease import lease_manifest
 from isoproxy.model.timestamps import rfc3339
 from isoproxy.observe.metrics import Metrics
@@ -332,9 +333,11 @@ def test_a_name_that_belongs_to_someone_else_is_waited_for_and_told(world: World
 
 def test_what_was_made_for_a_service_that_is_no_more_does_not_stand_in_the_way_of_the_next(world: World) -> None:
     """As when an operator that has not heard of the deletion yet makes its children once more."""
+    world.api.collects = world.hand.collects = False
     world.service()  # and so it is looked at before they are deleted
+    labels, owners = {"soh.re/service-uid": "gone", "soh.re/service": "s"}, [owner("s", "gone")]
     for resource, name in ((NETWORK_POLICIES, "s-pods"), (CONFIG_MAPS, "s-proxy")):
-        manifest = {"metadata": {"name": name, "labels": {"soh.re/service-uid": "gone", "soh.re/service": "s"}}}
+        manifest = {"metadata": {"name": name, "labels": labels, "ownerReferences": owners}}
         world.do(world.hand.create(resource, manifest, namespace="n"))
     world.settle(3)
     assert len(world.all(PODS)) == 3

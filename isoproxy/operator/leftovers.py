@@ -1,0 +1,66 @@
+"""What a deleted service left behind, and what of it is to go. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from isoproxy.kube.resources import Resource
+from isoproxy.model import names
+from isoproxy.model.isolationpod import IsolationPod
+from isoproxy.model.metadata import ObjectMeta
+from isoproxy.model.pod import Pod
+from isoproxy.operator import belonging
+from isoproxy.operator.actions import Action, DeleteChild, DeleteOrphan, End, EndReason
+from isoproxy.operator.observed import ChildObject
+
+Home = tuple[str, str]
+"""Namespace and name of a service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What was made for one service."""
+
+    records: list[IsolationPod] = field(default_factory=list)
+    pods: list[Pod] = field(default_factory=list)
+    children: list[DeleteChild] = field(default_factory=list)
+
+    def ends(self) -> list[Action]:
+        """Return what ends it all."""
+        uids = {pod.metadata.name: pod.metadata.uid for pod in self.pods}
+        recorded = {record.spec.pod_name for record in self.records}
+        actions: list[Action] = [
+            End(record, EndReason.SERVICE_GONE, record.spec.pod_uid or uids.get(record.spec.pod_name, ""))
+            for record in self.records
+        ]
+        actions += [DeleteOrphan(pod) for pod in self.pods if pod.metadata.name not in recorded and not pod.ending]
+        # They would keep a new service of the name from having its own: the cluster's garbage collection may take long.
+        return [*actions, *self.children]
+
+
+def by_home(
+    uid: str,
+    *,
+    records: Iterable[IsolationPod],
+    pods: Iterable[Pod],
+    children: Mapping[Resource, Iterable[ChildObject]],
+) -> dict[Home, Leftovers]:
+    """Sort what was made for the service of that uid by the home that it names.
+
+    What is only labelled so is left out: it is somebody else's.
+    """
+    found: dict[Home, Leftovers] = {}
+
+    def at(meta: ObjectMeta) -> Leftovers:
+        return found.setdefault((meta.namespace, meta.labels.get(names.LABEL_SERVICE, "")), Leftovers())
+
+    for record in records:
+        if belonging.made_for(record.metadata, uid):
+            at(record.metadata).records.append(record)
+    for pod in pods:
+        if belonging.recorded(pod):
+            at(pod.metadata).pods.append(pod)
+    for resource, objects in children.items():
+        for seen in objects:
+            if belonging.is_child(resource, seen.metadata):
+                at(seen.metadata).children.append(DeleteChild(resource, seen.metadata))
+    return {home: left for home, left in found.items() if home[1]}

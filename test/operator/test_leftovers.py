@@ -1,0 +1,113 @@
+"""What a deleted service left is ended, and what is only labelled as its own is not touched."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from isoproxy.kube.resources import CONFIG_MAPS, NETWORK_POLICIES, PODS, Json, Resource
+from isoproxy.model.metadata import ObjectMeta, OwnerReference
+from isoproxy.model.ownership import owner
+from isoproxy.operator.actions import DeleteChild, DeleteOrphan, End
+from isoproxy.operator.leftovers import Leftovers, by_home
+from isoproxy.operator.observed import ChildObject
+from test.operator.builders import NAMESPACE, SERVICE, SERVICE_UID, pod, record
+from test.operator.test_reconciler import World, names_of
+
+LABELS = {"soh.re/service": SERVICE, "soh.re/service-uid": SERVICE_UID}
+OWNER = OwnerReference(kind="DedicatedService", name=SERVICE, uid=SERVICE_UID, controller=True)
+
+
+def meta(name: str, **fields: Any) -> ObjectMeta:
+    fields = {"namespace": NAMESPACE, "labels": LABELS, "owner_references": (OWNER,)} | fields
+    return ObjectMeta(name=name, **fields)
+
+
+def settings(name: str = f"{SERVICE}-proxy", **fields: Any) -> ChildObject:
+    return ChildObject(meta(name, **fields), "")
+
+
+def found(*children: ChildObject) -> dict[tuple[str, str], Leftovers]:
+    return by_home(SERVICE_UID, records=(), pods=(), children={CONFIG_MAPS: children})
+
+
+def test_records_their_pods_and_children_go() -> None:
+    own = replace(record("p"), metadata=replace(record("p").metadata, labels=LABELS, owner_references=(OWNER,)))
+    its, orphan = (replace(one, metadata=replace(one.metadata, labels=LABELS)) for one in (pod("p"), pod("orphan")))
+    [(home, left)] = by_home(
+        SERVICE_UID, records=[own], pods=[its, orphan], children={CONFIG_MAPS: [settings()]}
+    ).items()
+    assert home == (NAMESPACE, SERVICE)
+    end, of_orphan, of_settings = left.ends()
+    assert isinstance(end, End)
+    assert (end.record, end.pod_uid) == (own, "pod-p")
+    assert of_orphan == DeleteOrphan(orphan)
+    assert of_settings == DeleteChild(CONFIG_MAPS, settings().metadata)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"owner_references": ()},
+        {"owner_references": (replace(OWNER, uid="of another"),)},
+        {"owner_references": (replace(OWNER, controller=False),)},
+        {"owner_references": (replace(OWNER, kind="Deployment"),)},
+        {"labels": {"soh.re/service-uid": SERVICE_UID}},
+        {"name": f"{SERVICE}-pods"},
+        {"name": "any"},
+    ],
+)
+def test_what_is_only_labelled_so_stays_and_keeps_nothing_else(fields: dict[str, Any]) -> None:
+    theirs = settings(**fields)
+    assert found(theirs) == {}
+    [left] = found(settings(), theirs).values()
+    assert left.ends() == [DeleteChild(CONFIG_MAPS, settings().metadata)]
+
+
+def test_each_home_is_judged_for_itself() -> None:
+    elsewhere = settings(namespace="elsewhere")
+    assert set(found(settings(), elsewhere)) == {(NAMESPACE, SERVICE), ("elsewhere", SERVICE)}
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    made.settle(0.2)
+    yield made
+    for operator in made.operators:
+        operator.stopService()
+    made.clock.advance(0)
+    assert not made.clock.getDelayedCalls()
+
+
+def labelled(uid: str, name: str, *, owners: tuple[Json, ...] = ()) -> Json:
+    labels = {"soh.re/service": "s", "soh.re/service-uid": uid, "soh.re/role": "pod"}
+    return {"metadata": {"name": name, "labels": labels, "ownerReferences": list(owners)}}
+
+
+@pytest.mark.parametrize(
+    ("resource", "spec"),
+    [
+        (CONFIG_MAPS, {}),
+        (NETWORK_POLICIES, {"spec": {"podSelector": {}}}),
+        (PODS, {"spec": {"containers": [{"name": "c", "image": "i"}]}, "status": {"phase": "Running"}}),
+    ],
+)
+def test_what_others_labelled_with_a_service_that_is_gone_is_left_alone(
+    world: World, resource: Resource, spec: Json
+) -> None:
+    theirs = world.do(world.hand.create(resource, labelled("gone", "theirs") | spec, namespace="n"))
+    world.pods_work = False
+    world.settle(30, step=0.5)
+    assert world.all(resource) == [theirs]
+
+
+def test_what_says_no_name_does_not_keep_what_a_service_left(world: World) -> None:
+    world.api.collects = world.hand.collects = False
+    nameless = {"metadata": {"name": "nameless", "labels": {"soh.re/service-uid": "gone"}}}
+    world.do(world.hand.create(CONFIG_MAPS, nameless, namespace="n"))
+    left = labelled("gone", "s-proxy", owners=(owner("s", "gone"),))
+    world.do(world.hand.create(CONFIG_MAPS, left, namespace="n"))
+    world.settle(10)
+    assert names_of(world.all(CONFIG_MAPS)) == {"nameless"}
