@@ -29,7 +29,10 @@ def visit(address: Address) -> Visit:
     """Make one connection to ``tool obey``, see it to its end, and return what was met."""
     began = time.monotonic()
     with connected(address) as peer:
-        name, number = ask(peer, b"who").decode().split()
+        answer = ask(peer, b"who").decode()
+        if not answer:
+            raise ConnectionAbortedError("cut off without an answer")
+        name, number = answer.split()
         waited = time.monotonic() - began
         peer.shutdown(socket.SHUT_WR)
         assert receive(peer, b"") == b""
@@ -37,10 +40,10 @@ def visit(address: Address) -> Visit:
 
 
 @contextmanager
-def visiting(space: Space, address: Address, *, every: float = 1.5) -> Iterator[list[Visit]]:
+def visiting(space: Space, address: Address, *, every: float = 1.5, cut: bool = False) -> Iterator[list[Visit]]:
     """Have a client come every so many seconds from outside meanwhile, and hold all of them to being served.
 
-    Those that have been there are in the list.
+    Those that have been there are in the list. Where something that they depend on is killed, some may be ``cut`` off.
     """
     visits: list[Visit] = []
     troubles: list[Exception] = []
@@ -51,6 +54,8 @@ def visiting(space: Space, address: Address, *, every: float = 1.5) -> Iterator[
             while not ended.wait(every):
                 try:
                     visits.append(visit(address))
+                except ConnectionError as error:
+                    troubles.extend([] if cut else [error])
                 except Exception as error:  # told where the test fails, not here
                     troubles.append(error)
 
