@@ -53,7 +53,8 @@ class Result:
 class Applier:
     """Carries out actions through the API, at most ``CONCURRENCY`` at once, and records what to expect.
 
-    ``lost`` is told the namespace and service of each connection that went down with its proxy.
+    ``lost`` is told the namespace and service of each connection that went down with its proxy, ``released`` is told
+    the record of each that is over, once that is deleted.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Applier:
         timestamp: Callable[[], str],
         suffix: Callable[[], str],
         lost: Callable[[str, str], None],
+        released: Callable[[IsolationPod], None],
     ) -> None:
         self._api = api
         self._cluster = cluster
@@ -72,6 +74,7 @@ class Applier:
         self._timestamp = timestamp
         self._suffix = suffix
         self._lost = lost
+        self._released = released
         self._children = ChildWriter(api=api, cluster=cluster, monotonic=monotonic)
         self._slots = DeferredSemaphore(CONCURRENCY)
 
@@ -189,6 +192,8 @@ class Applier:
                 uid=meta.uid,
                 resource_version=meta.resource_version,
             )
+            if action.reason is EndReason.RELEASED:
+                self._released(record)
         self._cluster.records.deleted(record, self._monotonic())
         log.debug("ended {namespace}/{name}: {why}", namespace=meta.namespace, name=meta.name, why=action.reason.value)
         if action.pod_uid:

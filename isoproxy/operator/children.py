@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 from isoproxy.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound
 from isoproxy.model import manifests, proxies, proxyaccess
+from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.parsing import Json
 from isoproxy.operator.actions import ApplyChild, Child
 from isoproxy.operator.childkinds import STAGES, WALLS, fingerprint, made_from, title
 from isoproxy.operator.observed import ChildObject, Observed, Obstacle
-
-CONTESTED = "Contested"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +37,13 @@ def plan(observed: Observed) -> ChildrenPlan:
         applies = tuple(due for child in stage if isinstance(due := found.get(child), ApplyChild))
         if applies or not obstacles.keys().isdisjoint(stage):
             break
-    walled = all(_stands(child, found[child]) for child in WALLS)
+    walled = all(_stands(child, found[child], observed.service) for child in WALLS)
     return ChildrenPlan(applies, obstacles, walled)
 
 
-def _stands(child: Child, due: ApplyChild | Obstacle | None) -> bool:
+def _stands(child: Child, due: ApplyChild | Obstacle | None, service: DedicatedService) -> bool:
     """Whether pods may be made as far as ``child`` is concerned."""
-    if child is Child.SETTINGS and isinstance(due, Obstacle) and due.reason == CONTESTED:
+    if child is Child.SETTINGS and due == contested(title(child, service)):
         return True  # pods do not read them, and proxies go on by those they have
     return due is None
 
@@ -85,7 +84,7 @@ def refused(title: str, why: str) -> Obstacle:
 
 def contested(title: str) -> Obstacle:
     """Return the obstacle that others undo what is put right of a child."""
-    return Obstacle(CONTESTED, f"{title} is changed by others again and again")
+    return Obstacle("Contested", f"{title} is changed by others again and again")
 
 
 def is_obstacle(child: Child, error: ApiError) -> bool:

@@ -1,13 +1,18 @@
-"""Which Events a pass calls for: what is wrong since the last one, and that nothing is any more. Pure."""
+"""Which Events there are to be: what is wrong since the last pass, or nothing any more, and whom a limit ended. Pure."""
 
 from collections.abc import Sequence
 
 from isoproxy.model.event import EventType, News
 from isoproxy.model.pod import Condition
+from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator.troubles import Trouble
 
 ACTION = "Reconcile"
 RECOVERED = News(EventType.NORMAL, "Recovered", ACTION, "nothing is wrong any more")
+_LIMITS = {
+    Outcome.IDLE_TIMEOUT.value: "session.idleTimeoutSeconds",
+    Outcome.MAX_DURATION.value: "session.maxDurationSeconds",
+}
 
 Told = frozenset[tuple[str, str]]
 """Reasons and causes of what is wrong and has been told."""
@@ -26,6 +31,17 @@ def news(
     wrong = {(trouble.reason, trouble.cause): trouble for trouble in troubles}
     found = tuple(_warning(trouble) for fact, trouble in wrong.items() if fact not in told)
     return ((RECOVERED,) if told and not wrong else found), frozenset(wrong)
+
+
+def of_end(outcome: str) -> News | None:
+    """Return what to tell of a connection that ended like this: just that a limit of its service was the reason.
+
+    It is the same of each, so that many are one Event with a count; and who was connected is nobody's business.
+    """
+    limit = _LIMITS.get(outcome)
+    if limit is None:
+        return None
+    return News(EventType.NORMAL, "SessionLimit", ACTION, f"a connection was ended by {limit}")
 
 
 def _warning(trouble: Trouble) -> News:

@@ -97,6 +97,7 @@ class Reconciler(Service):
             timestamp=lambda: rfc3339(time.utcnow()),
             suffix=self._suffix,
             lost=partial(metrics.connection_ended, outcome=Outcome.PROXY_LOST),
+            released=self._herald.released,
         )
         self._housekeeping = Housekeeping(
             api=api, cluster=self._cluster, monotonic=time.monotonic, grace_seconds=grace_seconds

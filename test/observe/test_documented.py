@@ -5,7 +5,6 @@ from pathlib import Path
 
 from isoproxy.observe.metrics import Live, Metrics
 from isoproxy.observe.outcomes import Outcome
-from isoproxy.operator.news import RECOVERED
 
 TREE = Path(__file__).parents[2]
 PAGE = (TREE / "docs" / "observing.md").read_text(encoding="utf-8")
@@ -31,6 +30,6 @@ def test_every_metric_is_listed_with_its_labels() -> None:
 
 def test_every_reason_of_an_event_is_explained() -> None:
     operator = "".join(path.read_text(encoding="utf-8") for path in (TREE / "isoproxy" / "operator").glob("*.py"))
-    told = {*re.findall(r'\b(?:Trouble|Obstacle)\(\s*"(\w+)"', operator), RECOVERED.reason}
+    told = set(re.findall(r'\b(?:Trouble\(|Obstacle\(|News\(EventType\.\w+,)\s*"(\w+)"', operator))
     table = PAGE.partition("## Events")[2].partition("##")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == told

@@ -6,8 +6,9 @@ import pytest
 
 from isoproxy.model.event import EventType
 from isoproxy.model.pod import Condition
+from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator.liveness import Verdict
-from isoproxy.operator.news import RECOVERED, Told, news
+from isoproxy.operator.news import RECOVERED, Told, news, of_end
 from isoproxy.operator.troubles import Trouble, troubles
 from test.operator.builders import Scene, pod
 
@@ -77,6 +78,22 @@ def test_a_restarted_operator_does_not_tell_what_the_object_says_already() -> No
 
 def test_a_restarted_operator_that_has_not_seen_the_trouble_yet_does_not_tell_its_end() -> None:
     assert news([], None, degraded(FAILING)) == ((), frozenset())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "limit"),
+    [(Outcome.IDLE_TIMEOUT, "session.idleTimeoutSeconds"), (Outcome.MAX_DURATION, "session.maxDurationSeconds")],
+)
+def test_a_connection_that_a_limit_ended_is_no_trouble_and_told(outcome: Outcome, limit: str) -> None:
+    found = of_end(outcome.value)
+    assert found is not None
+    assert (found.type, found.reason) == (EventType.NORMAL, "SessionLimit")
+    assert found.note == f"a connection was ended by {limit}"
+
+
+def test_connections_that_ended_otherwise_are_not_told() -> None:
+    ends = {outcome.value for outcome in Outcome} | {""}
+    assert {end for end in ends if of_end(end) is not None} == {"idle_timeout", "max_duration"}
 
 
 def failing(scene: Scene) -> None:

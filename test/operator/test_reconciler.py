@@ -479,6 +479,20 @@ def test_trouble_and_its_end_are_told_as_events_once_each_though_operators_come_
     assert [reason for reason, _ in told(world)] == ["NameTaken", "Recovered"]
 
 
+def test_connections_that_a_limit_ended_are_told_as_one_event_of_their_service_that_names_nobody(world: World) -> None:
+    service = world.service()
+    world.proxy(service, "pod-1", held="3")
+    world.settle()
+    for record, outcome in zip(world.assigned("pod-1"), ("idle_timeout", "idle_timeout", "completed"), strict=True):
+        ended = {"phase": "Released", "inUse": False, "client": "192.0.2.7:4711", "outcome": outcome}
+        name = record["metadata"]["name"]
+        world.do(world.hand.patch(ISOLATION_PODS, name, {"status": ended}, namespace="n", subresource="status"))
+    world.settle(1)
+    assert told(world) == [("SessionLimit", "a connection was ended by session.idleTimeoutSeconds")]
+    [event] = world.all(EVENTS)
+    assert event["involvedObject"]["uid"] == service["metadata"]["uid"]
+
+
 def test_a_spec_that_cannot_be_understood_is_told_as_an_event(world: World) -> None:
     world.service(network={"allowedCIDRs": ["::ffff:10.0.0.0/120"]})
     world.settle(10)
