@@ -1,4 +1,4 @@
-"""Which Events there are to be: what is wrong since the last pass, or nothing any more, and whom a limit ended. Pure."""
+"""Which Events there are to be: what is wrong since the last pass, that it is over, and whom a limit ended. Pure."""
 
 from collections.abc import Sequence
 

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from random import Random
 
@@ -22,16 +22,13 @@ from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator import belonging, status
 from isoproxy.operator.actions import ApplyChild, Child
 from isoproxy.operator.apply import Applier, Result
-from isoproxy.operator.childkinds import find, resource_of, title
-from isoproxy.operator.children import contested, put_right
+from isoproxy.operator.childkinds import find, resource_of
+from isoproxy.operator.children import put_right
 from isoproxy.operator.cluster import Cluster
-from isoproxy.operator.contests import Contests
-from isoproxy.operator.durations import Fact
 from isoproxy.operator.herald import Herald
 from isoproxy.operator.housekeeping import Housekeeping
-from isoproxy.operator.observed import Applied, ChildObject, Observed, Obstacle
-from isoproxy.operator.obstacles import Obstacles
-from isoproxy.operator.pacing import Pacing
+from isoproxy.operator.memory import Memory
+from isoproxy.operator.observed import ChildObject, Observed
 from isoproxy.operator.planner import Plan, plan
 from isoproxy.operator.publisher import Publisher
 from isoproxy.operator.standing import Entry, Standing
@@ -46,18 +43,6 @@ RESYNC_SECONDS = 5.0
 SETTLE_SECONDS = 1.0
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, and nothing that is read as something else
 SUFFIX_LENGTH = 10
-
-
-@dataclass(slots=True)
-class _Memory:
-    """What one service's next pass is given back from the last."""
-
-    pacing: Pacing = field(default_factory=Pacing)
-    since: Mapping[Fact, float] = field(default_factory=dict)
-    applied: dict[Child, Applied] = field(default_factory=dict)
-    obstacles: Obstacles = field(default_factory=Obstacles)
-    contests: Contests = field(default_factory=Contests)
-    name: tuple[str, str] = ("", "")
 
 
 class Reconciler(Service):
@@ -103,7 +88,7 @@ class Reconciler(Service):
             api=api, cluster=self._cluster, monotonic=time.monotonic, grace_seconds=grace_seconds
         )
         self._queue = Workqueue(clock=time.reactor, work=self._pass, jitter=random.random)
-        self._memories: dict[str, _Memory] = {}
+        self._memories: dict[str, Memory] = {}
         self._acts = True
         self._loop = LoopingCall(self._tick)
         self._loop.clock = time.reactor
@@ -180,7 +165,7 @@ class Reconciler(Service):
         """Make one pass for one service; returns in how many seconds to make the next at the latest."""
         if not self._acts:
             return math.inf
-        memory = self._memories.setdefault(uid, _Memory())
+        memory = self._memories.setdefault(uid, Memory())
         service = self._cluster.services.get(uid)
         if service is None or service.metadata.deletion_timestamp is not None:
             result = await self._applier.apply(await self._housekeeping.leftovers(uid))
@@ -198,7 +183,8 @@ class Reconciler(Service):
         result = await self._applier.apply(planned.actions)
         self._remember(memory, planned, result, seen=observed.children)
         current = self._publisher.current(service)
-        observed = replace(observed, obstacles=self._known_obstacles(memory, service) | dict(planned.obstacles))
+        known = memory.known_obstacles(service, self._time.monotonic())
+        observed = replace(observed, obstacles={**known, **planned.obstacles})
         self._herald.tell(service, troubles(observed, planned.entries), current.conditions)
         wanted = status.status(observed, planned, current, self._publisher.now())
         wait = await self._publisher.publish(service, wanted)
@@ -208,7 +194,7 @@ class Reconciler(Service):
         # What was written comes back as events, which wake us; should one be lost, look again soon.
         return min(wait, planned.wake_after, SETTLE_SECONDS if planned.actions else math.inf)
 
-    def _remember(self, memory: _Memory, planned: Plan, result: Result, *, seen: Mapping[Child, ChildObject]) -> None:
+    def _remember(self, memory: Memory, planned: Plan, result: Result, *, seen: Mapping[Child, ChildObject]) -> None:
         now, known = self._time.monotonic(), memory.obstacles.known()
         for child, obstacle in result.obstacles.items():
             if known.get(child) != obstacle:
@@ -222,12 +208,7 @@ class Reconciler(Service):
         memory.obstacles = memory.obstacles.after(tried, applied=result.applied, met=result.obstacles, now=now)
         memory.contests = memory.contests.after([action.child for action in repaired], now)
 
-    def _known_obstacles(self, memory: _Memory, service: DedicatedService) -> dict[Child, Obstacle]:
-        """What is in the way as far as users are concerned: one that is just being tried again, or undone, still is."""
-        lasting = memory.contests.lasting(self._time.monotonic())
-        return {child: contested(title(child, service)) for child in lasting} | dict(memory.obstacles.known())
-
-    def _observe(self, service: DedicatedService, memory: _Memory) -> Observed:
+    def _observe(self, service: DedicatedService, memory: Memory) -> Observed:
         meta, uid, now = service.metadata, service.metadata.uid, self._time.monotonic()
         cluster = self._cluster
         seen = {resource: belonging.neighbours(meta, kind.of(uid, now)) for resource, kind in cluster.children.items()}

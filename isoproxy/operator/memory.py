@@ -1,0 +1,31 @@
+"""What one service's next pass is given back from the last."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from isoproxy.model.dedicatedservice import DedicatedService
+from isoproxy.operator.actions import Child
+from isoproxy.operator.childkinds import title
+from isoproxy.operator.children import contested
+from isoproxy.operator.contests import Contests
+from isoproxy.operator.durations import Fact
+from isoproxy.operator.observed import Applied, Obstacle
+from isoproxy.operator.obstacles import Obstacles
+from isoproxy.operator.pacing import Pacing
+
+
+@dataclass(slots=True)
+class Memory:
+    """What was found out about one service; ``name`` is its namespace and name, for the log and the metrics."""
+
+    pacing: Pacing = field(default_factory=Pacing)
+    since: Mapping[Fact, float] = field(default_factory=dict)
+    applied: dict[Child, Applied] = field(default_factory=dict)
+    obstacles: Obstacles = field(default_factory=Obstacles)
+    contests: Contests = field(default_factory=Contests)
+    name: tuple[str, str] = ("", "")
+
+    def known_obstacles(self, service: DedicatedService, now: float) -> dict[Child, Obstacle]:
+        """Return what is in the way as users see it: what is just being tried again, or undone by others, still is."""
+        lasting = self.contests.lasting(now)
+        return {child: contested(title(child, service)) for child in lasting} | dict(self.obstacles.known())
