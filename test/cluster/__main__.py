@@ -8,9 +8,7 @@ from subprocess import SubprocessError
 
 from test.cluster import ahead, network
 from test.cluster.cluster import Cluster, checked
-from test.cluster.gotool import BuildError
 from test.cluster.health import Unhealthy
-from test.cluster.images.debian import AptError
 from test.cluster.level import Level
 from test.cluster.levels import up
 from test.cluster.programs import RECIPES, program
@@ -23,7 +21,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         status: int = arguments.do(arguments)
-    except (AptError, BuildError, Unhealthy, OSError, SubprocessError, AssertionError) as error:
+    except (*ahead.FAILURES, Unhealthy, OSError, SubprocessError, AssertionError) as error:
         print(f"test.cluster: {error}", file=sys.stderr)
         return 1
     return status
@@ -108,12 +106,8 @@ def _down(arguments: argparse.Namespace) -> int:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    try:
-        for made in ahead.make(arguments.module or RECIPES, images=not arguments.module):
-            print(made, flush=True)
-    except ahead.FAILURES as error:
-        print(f"test.cluster: {error}", file=sys.stderr)
-        return 1
+    for made in ahead.make(arguments.module or RECIPES, images=not arguments.module):
+        print(made, flush=True)
     return 0
 
 

@@ -48,17 +48,18 @@ class Node:
         self.kubectl("wait", f"pod/{name}", "--for=jsonpath={.status.containerStatuses[0].state.terminated}")
         return int(self.pod(name)["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"])
 
-    def process(self, command: str) -> int:
-        """Return the first process of a container, by its command line."""
+    def process(self, pod: str, command: str) -> int:
+        """Return the first process of a pod's container, by its command line."""
+        uid = self.pod(pod)["metadata"]["uid"]
 
         def look() -> int | None:
             for pid in proc.processes():
                 inner = proc.read(pid, "status").partition("NSpid:")[2].split("\n")[0].split()
-                if inner[-1:] == ["1"] and proc.command(pid).startswith(command):
+                if uid in proc.read(pid, "cgroup") and inner[-1:] == ["1"] and proc.command(pid).startswith(command):
                     return pid
             return None
 
-        return eventually(look, f"a container runs {command}")
+        return eventually(look, f"{pod} runs {command}")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def node(kubernetes: Target) -> Iterator[Node]:
 def test_the_tool_serves_as_nobody_and_ends_as_the_first_process(node: Node) -> None:
     node.run("tool", TOOL, "--child", "who")
     assert who_serves((node.pod("tool")["status"]["podIP"], 8080)) == ("tool", 1)
-    process = node.process("/tool --child who")
+    process = node.process("tool", "/tool --child who")
     assert os.stat(f"/proc/{process}").st_uid == NOBODY
     os.kill(process, signal.SIGTERM)
     assert node.ended("tool") == 128 + signal.SIGTERM
@@ -80,13 +81,13 @@ def test_the_tool_serves_as_nobody_and_ends_as_the_first_process(node: Node) -> 
 
 def test_a_pause_ends_when_it_is_told(node: Node) -> None:
     node.run("pause", PAUSE)
-    process = node.process("/tool pause")
+    process = node.process("pause", "/tool pause")
     assert os.stat(f"/proc/{process}").st_uid == NOBODY
 
 
 def test_redis_keeps_what_it_is_told_in_its_folder(node: Node) -> None:
     node.run("redis", REDIS)
-    assert os.stat(f"/proc/{node.process('redis-server')}").st_uid == REDIS_USER
+    assert os.stat(f"/proc/{node.process('redis', 'redis-server')}").st_uid == REDIS_USER
     for command, answer in {"SET key value": "OK", "SAVE": "OK", "CONFIG GET dir": "dir\n/data"}.items():
         assert node.kubectl("exec", "redis", "--", "redis-cli", *command.split()) == f"{answer}\n"
 
