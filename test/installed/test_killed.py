@@ -4,7 +4,6 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -14,11 +13,12 @@ from test.cluster.images.tool import Commander
 from test.cluster.parts import controlplane
 from test.cluster.parts.part import Part
 from test.cluster.programs import program
-from test.e2e.api import LEASES, Api, Json, is_ready, names
+from test.e2e.api import LEASES, Json, is_ready, names
 from test.e2e.clients import Address, is_cut
 from test.e2e.containers import container_service
 from test.e2e.waiting import eventually
 from test.installed.installation import OPERATOR, PATIENCE, Installation, Space
+from test.installed.processes import operators, twistd_of
 from test.installed.visitors import Visit, visiting
 
 pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
@@ -102,26 +102,8 @@ def leases(space: Space) -> set[str]:
     return names(space.api.items(space.api.here(LEASES), labelSelector="soh.re/service=obey"))
 
 
-def twistd_of(uid: str) -> int:
-    """Return the process of isoproxy in the container of a Pod."""
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            inside = f"/pod{uid}/" in Path(f"/proc/{entry}/cgroup").read_text()
-            if inside and b"twistd" in Path(f"/proc/{entry}/cmdline").read_bytes():
-                return int(entry)
-        except OSError:
-            continue  # it has ended
-    raise AssertionError(f"no isoproxy runs in the pod {uid}")
-
-
 def still_there(sessions: dict[str, Commander]) -> bool:
     return [whom(command) for command in sessions.values()] == list(sessions)
-
-
-def operators(installation: Installation) -> list[Json]:
-    """Return the Pods of the operator."""
-    api = Api.of(installation.cluster.files.kubeconfig())
-    return api.items(f"/api/v1/namespaces/{NAMESPACE}/pods", labelSelector="app.kubernetes.io/component=operator")
 
 
 def wait_for_restart(look: Callable[[], list[Json]], uid: str) -> None:
