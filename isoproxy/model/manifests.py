@@ -84,8 +84,8 @@ def network_policy(service: DedicatedService, *, ports_in_use: Collection[int] =
         "metadata": {
             "name": names.policy_name(service.metadata.name),
             "namespace": service.metadata.namespace,
+            # No owner: garbage collection would take it away while pods behind it still end. The operator deletes it.
             "labels": labels(service),
-            "ownerReferences": [owned_by(service)],
         },
         "spec": {
             "podSelector": pod_selector(service),

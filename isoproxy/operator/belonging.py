@@ -7,7 +7,7 @@ only together with what its place, its name and its owner say.
 from collections.abc import Iterable
 from typing import TypeVar
 
-from isoproxy.kube.resources import Resource
+from isoproxy.kube.resources import NETWORK_POLICIES, Resource
 from isoproxy.model import names
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.pod import Pod
@@ -43,7 +43,18 @@ def made_for(meta: ObjectMeta, uid: str) -> bool:
 def is_child(resource: Resource, meta: ObjectMeta) -> bool:
     """Whether an object is a child of the service that its labels name: named as one, and made for it."""
     service, uid = meta.labels.get(names.LABEL_SERVICE, ""), meta.labels.get(names.LABEL_SERVICE_UID, "")
+    if is_wall(resource, meta) and not meta.owner_references:
+        return uid != ""
     return meta.name in childkinds.names_of(resource, service) and made_for(meta, uid)
+
+
+def is_wall(resource: Resource, meta: ObjectMeta) -> bool:
+    """Whether an object has the name of the wall around the pods of the service that its labels name.
+
+    It has no owner, and stays until the last of them is gone.
+    """
+    service = meta.labels.get(names.LABEL_SERVICE, "")
+    return resource == NETWORK_POLICIES and meta.name == names.policy_name(service)
 
 
 def leases(service: ObjectMeta, among: Iterable[ProxyLease]) -> list[ProxyLease]:

@@ -85,6 +85,14 @@ def title(child: Child, service: DedicatedService) -> str:
     return f"{resource_of(child).kind} {name_of(child, service)}"
 
 
+def is_own(child: Child, manifest: Json, seen: ObjectMeta) -> bool:
+    """Whether the object of a child's name is the one that its manifest made."""
+    uid: str = manifest["metadata"]["labels"][names.LABEL_SERVICE_UID]
+    if child is Child.NETWORK_POLICY and not seen.owner_references:
+        return seen.labels.get(names.LABEL_SERVICE_UID) == uid  # garbage collection must not know it: it has no owner
+    return seen.owner_uid("DedicatedService") == uid
+
+
 def find(child: Child, service: DedicatedService, among: Iterable[ChildObject]) -> ChildObject | None:
     """Return the object that has the name of the service's child, if it is there."""
     name = name_of(child, service)

@@ -12,7 +12,7 @@ from isoproxy.model import manifests, proxies, proxyaccess
 from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.parsing import Json
 from isoproxy.operator.actions import ApplyChild, Child
-from isoproxy.operator.childkinds import STAGES, WALLS, fingerprint, made_from, title
+from isoproxy.operator.childkinds import STAGES, WALLS, fingerprint, is_own, made_from, title
 from isoproxy.operator.observed import ChildObject, Observed, Obstacle
 
 
@@ -51,7 +51,7 @@ def _stands(child: Child, due: ApplyChild | Obstacle | None, service: DedicatedS
 def _due(child: Child, manifest: Json, observed: Observed) -> ApplyChild | Obstacle | None:
     """What there is to do about one child: apply it, wait because of an obstacle, or nothing."""
     seen, applied = observed.children.get(child), observed.applied.get(child)
-    if seen is not None and seen.metadata.owner_uid("DedicatedService") != observed.service.metadata.uid:
+    if seen is not None and not is_own(child, manifest, seen.metadata):
         return taken(title(child, observed.service))
     if child in observed.obstacles:
         return observed.obstacles[child]

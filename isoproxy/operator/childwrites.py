@@ -8,8 +8,8 @@ from isoproxy.model import names
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import Json
 from isoproxy.operator import belonging
-from isoproxy.operator.actions import ApplyChild, DeleteChild
-from isoproxy.operator.childkinds import fingerprint, parse_child, resource_of
+from isoproxy.operator.actions import ApplyChild, Child, DeleteChild
+from isoproxy.operator.childkinds import fingerprint, is_own, parse_child, resource_of
 from isoproxy.operator.cluster import Cluster
 from isoproxy.operator.observed import Applied
 
@@ -58,7 +58,7 @@ class ChildWriter:
         meta = action.manifest["metadata"]
         found = await self._api.get(resource_of(action.child), meta["name"], namespace=meta["namespace"])
         seen = parse_child(found).metadata
-        if seen.owner_uid("DedicatedService") != meta["ownerReferences"][0]["uid"]:
+        if not (is_own(action.child, action.manifest, seen) or _is_around_our_pods(action, found)):
             raise NameToBeFreed(meta["name"]) if self._is_left_over(action, seen) else NameTaken(meta["name"])
         return seen.resource_version
 
@@ -70,3 +70,10 @@ class ChildWriter:
         """Delete it, and nothing else of its name."""
         meta = action.metadata
         await self._api.delete(action.resource, meta.name, namespace=meta.namespace, uid=meta.uid)
+
+
+def _is_around_our_pods(action: ApplyChild, found: Json) -> bool:
+    """Whether it is the pods' wall, though somebody took away its labels: it has no owner to be known by."""
+    if action.child is not Child.NETWORK_POLICY or found["metadata"].get("ownerReferences"):
+        return False
+    return bool(found["spec"].get("podSelector") == action.manifest["spec"]["podSelector"])

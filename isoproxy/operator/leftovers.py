@@ -25,7 +25,7 @@ class Leftovers:
     children: list[DeleteChild] = field(default_factory=list)
 
     def ends(self) -> list[Action]:
-        """Return what ends it all."""
+        """Return what ends it all; the wall around the pods when the last of them is gone, and not before."""
         uids = {pod.metadata.name: pod.metadata.uid for pod in self.pods}
         recorded = {record.spec.pod_name for record in self.records}
         actions: list[Action] = [
@@ -34,7 +34,10 @@ class Leftovers:
         ]
         actions += [DeleteOrphan(pod) for pod in self.pods if pod.metadata.name not in recorded and not pod.ending]
         # They would keep a new service of the name from having its own: the cluster's garbage collection may take long.
-        return [*actions, *self.children]
+        walled = self.records or self.pods
+        return actions + [
+            child for child in self.children if not (walled and belonging.is_wall(child.resource, child.metadata))
+        ]
 
 
 def by_home(

@@ -201,10 +201,8 @@ class TestNetworkPolicy:
             }
         ]
 
-    def test_goes_with_its_service(self, spec: Json) -> None:
-        (owner,) = policy(**spec)["metadata"]["ownerReferences"]
-        assert (owner["kind"], owner["uid"]) == ("DedicatedService", "service-uid")
-        assert "blockOwnerDeletion" not in owner
+    def test_has_no_owner_with_which_it_would_go_before_the_pods(self, spec: Json) -> None:
+        assert "ownerReferences" not in policy(**spec)["metadata"]
 
 
 class TestEgress:

@@ -133,7 +133,8 @@ def test_everything_goes_with_its_service(world: DeployingWorld) -> None:
     world.settle()
     for resource in CHILDREN:
         for child in world.all(resource):
-            assert [owner["uid"] for owner in child["metadata"]["ownerReferences"]] == [service["metadata"]["uid"]]
+            owners = [owner["uid"] for owner in child["metadata"].get("ownerReferences", ())]
+            assert owners == ([] if child["metadata"]["name"] == "s-pods" else [service["metadata"]["uid"]])
     world.do(world.hand.delete(DEDICATED_SERVICES, "s", namespace="n"))
     world.settle(15)
     assert not any(world.all(resource) for resource in CHILDREN)
@@ -225,6 +226,17 @@ def test_a_child_whose_labels_were_taken_away_gets_them_back(world: DeployingWor
     world.change(DEPLOYMENTS, {"metadata": {"labels": None}})
     world.settle(5)
     after = world.one(DEPLOYMENTS)
+    assert after["metadata"]["labels"] == before["metadata"]["labels"]
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+
+
+def test_the_pods_wall_is_known_by_what_it_is_around_where_its_labels_were_taken_away(world: DeployingWorld) -> None:
+    world.service()
+    world.settle(5)
+    before = world.one(NETWORK_POLICIES, "s-pods")
+    world.change(NETWORK_POLICIES, {"metadata": {"labels": None}}, "s-pods")
+    world.settle(5)
+    after = world.one(NETWORK_POLICIES, "s-pods")
     assert after["metadata"]["labels"] == before["metadata"]["labels"]
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
 
@@ -430,5 +442,5 @@ def test_a_service_of_the_same_name_gets_children_of_its_own(world: DeployingWor
     world.settle(30)
     for resource, names in CHILDREN.items():
         assert names_of(world.all(resource)) == names, resource.kind
-        owners = {child["metadata"]["ownerReferences"][0]["uid"] for child in world.all(resource)}
-        assert owners == {new["metadata"]["uid"]}
+        uids = {child["metadata"]["labels"]["soh.re/service-uid"] for child in world.all(resource)}
+        assert uids == {new["metadata"]["uid"]}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from isoproxy.kube.resources import CONFIG_MAPS, NETWORK_POLICIES, PODS, Json, Resource
+from isoproxy.kube.resources import CONFIG_MAPS, DEDICATED_SERVICES, NETWORK_POLICIES, PODS, Json, Resource
 from isoproxy.model.metadata import ObjectMeta, OwnerReference
 from isoproxy.model.ownership import owner
 from isoproxy.operator.actions import DeleteChild, DeleteOrphan, End
@@ -111,3 +111,57 @@ def test_what_says_no_name_does_not_keep_what_a_service_left(world: World) -> No
     world.do(world.hand.create(CONFIG_MAPS, left, namespace="n"))
     world.settle(10)
     assert names_of(world.all(CONFIG_MAPS)) == {"nameless"}
+
+
+def wall(**fields: Any) -> ChildObject:
+    return ChildObject(meta(f"{SERVICE}-pods", **({"owner_references": ()} | fields)), "")
+
+
+@pytest.mark.parametrize("owners", [(), (OWNER,)])
+def test_a_wall_goes_when_the_last_pod_behind_it_is_gone(owners: tuple[OwnerReference, ...]) -> None:
+    ending = pod("p", ending=True)
+    ending = replace(ending, metadata=replace(ending.metadata, labels=LABELS))
+    walls = {NETWORK_POLICIES: [wall(owner_references=owners)]}
+    [left] = by_home(SERVICE_UID, records=(), pods=[ending], children=walls).values()
+    assert left.ends() == []
+    [left] = by_home(SERVICE_UID, records=(), pods=(), children=walls).values()
+    assert left.ends() == [DeleteChild(NETWORK_POLICIES, wall(owner_references=owners).metadata)]
+
+
+def hold(world: World, *finalizers: str) -> None:
+    """Let the pods that are there end no sooner than others allow it, or now."""
+    for one in world.all(PODS):
+        patch = {"metadata": {"finalizers": list(finalizers)}}
+        world.do(world.hand.patch(PODS, one["metadata"]["name"], patch, namespace="n"))
+
+
+def test_the_wall_of_a_deleted_service_stands_until_its_last_pod_has_ended(world: World) -> None:
+    world.service()
+    world.settle()
+    [before] = world.all(NETWORK_POLICIES)
+    hold(world, "example.com/not-yet")
+    world.do(world.hand.delete(DEDICATED_SERVICES, "s", namespace="n"))
+    world.settle(60, step=0.5)
+    assert all("deletionTimestamp" in one["metadata"] for one in world.all(PODS))
+    assert len(world.all(PODS)) == 3
+    assert world.all(NETWORK_POLICIES) == [before]
+    hold(world)
+    world.settle(10)
+    assert world.all(PODS) == world.all(NETWORK_POLICIES) == []
+
+
+def test_a_service_made_anew_waits_for_the_wall_of_the_one_before_it(world: World) -> None:
+    world.service()
+    world.settle()
+    old = names_of(world.all(PODS))
+    hold(world, "example.com/not-yet")
+    world.do(world.hand.delete(DEDICATED_SERVICES, "s", namespace="n"))
+    new = world.service()
+    world.settle(20, step=0.5)
+    assert names_of(world.all(PODS)) == old, "the name of its wall is not free yet"
+    hold(world)
+    world.settle(5)
+    assert len(world.all(PODS)) == 3
+    assert not names_of(world.all(PODS)) & old
+    [wall] = world.all(NETWORK_POLICIES)
+    assert wall["metadata"]["labels"]["soh.re/service-uid"] == new["metadata"]["uid"]
