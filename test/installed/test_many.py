@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_pr
 
 SERVICES = 100
 POOL = 10
-PATIENCE = 120.0
+PATIENCE = 240.0
 IDLE_SECONDS = 10.0
 MOST_IDLE = 0.2
 """Of a processor, with nothing to do; it is a small part of this, but tests share their machine."""
