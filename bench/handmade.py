@@ -19,13 +19,13 @@ from bench.contestants import Contestant
 from isoproxy.model import names
 from isoproxy.model.dedicatedservice import QueueSpec, SessionSpec
 from isoproxy.model.proxysettings import ProxySettings
-from test.e2e.api import IPODS, LEASES, Api, Json
-from test.e2e.harness import Isoproxy, Local, write_kubeconfig, write_manifests
+from test.e2e.api import DEDIS, IPODS, LEASES, Api, Json
+from test.e2e.harness import Isoproxy, Local, dedicated_service, write_kubeconfig
 from test.e2e.waiting import eventually
 
 NAME = "isoproxy"
 _SERVICE = "bench"
-_SERVICE_UID = "0b5e55ed-0000-4000-8000-000000000000"
+_CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 _NICE = 10
 _PATIENCE = 60.0
 """Seconds in which the API server and the proxy catch up with what was done, at most."""
@@ -34,8 +34,9 @@ _PATIENCE = 60.0
 class Pods:
     """The pods of one proxy instance: objects only, all of them played by the listener at ``port`` of 127.0.0.1."""
 
-    def __init__(self, api: Api, *, instance: str, port: int) -> None:
+    def __init__(self, api: Api, *, service_uid: str, instance: str, port: int) -> None:
         self._api = api
+        self._service_uid = service_uid
         self._instance = instance
         self._port = port
         self._made = 0
@@ -62,7 +63,7 @@ class Pods:
     def _isolation_pod(self, name: str) -> Json:
         labels = {
             names.LABEL_SERVICE: _SERVICE,
-            names.LABEL_SERVICE_UID: _SERVICE_UID,
+            names.LABEL_SERVICE_UID: self._service_uid,
             names.LABEL_PROXY: self._instance,
         }
         return {
@@ -85,9 +86,13 @@ def proxy(target: int) -> Iterator[Contestant]:
     """isoproxy's proxy as a process of its own, its pods played by what listens on ``target``."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        machine = stack.enter_context(Local("--role=none", write_manifests(folder, _settings())))
+        machine = stack.enter_context(Local("--role=none"))
         # It is to be in nobody's way, as if it had a machine of its own.
         os.setpriority(os.PRIO_PROCESS, machine.pid, _NICE)
+        # The proxy's Lease belongs to it: without it the Lease would be taken for garbage.
+        service = machine.api.create(DEDIS, dedicated_service(_SERVICE, ["who"]))
+        uid = service["metadata"]["uid"]
+        machine.api.create(_CONFIG_MAPS, _settings(uid))
         process = stack.enter_context(
             Isoproxy(
                 "--role=proxy",
@@ -99,16 +104,16 @@ def proxy(target: int) -> Iterator[Contestant]:
         )
         _, port = process.listening(_SERVICE)
         lease = eventually(lambda: machine.api.items(LEASES), "the proxy's Lease")[0]
-        pods = Pods(machine.api, instance=lease["spec"]["holderIdentity"], port=target)
+        pods = Pods(machine.api, service_uid=uid, instance=lease["spec"]["holderIdentity"], port=target)
         yield Contestant(NAME, port, process.pid, pods.supply, pods.settle)
 
 
-def _settings() -> Json:
+def _settings(service_uid: str) -> Json:
     """The ConfigMap of a service, which its operator would write."""
     settings = ProxySettings(
         namespace="default",
         service=_SERVICE,
-        service_uid=_SERVICE_UID,
+        service_uid=service_uid,
         listen_port=0,
         queue=QueueSpec(),
         session=SessionSpec(),
