@@ -90,6 +90,11 @@ class Reflector(Generic[T]):
         """
         return self._cache.unparsed
 
+    @property
+    def cursor(self) -> str | None:
+        """The resourceVersion up to which `items` are known, None while a list is due."""
+        return self._cache.cursor
+
     def start(self) -> None:
         """Begin; at most once."""
         if self._started:

@@ -37,6 +37,15 @@ class Kind(Generic[T]):
     def __init__(self) -> None:
         self._seen: dict[str, dict[Key, T]] = {}
         self._expected: dict[str, Expectations[T]] = {}
+        self._cursors: dict[str | None, Callable[[], str | None]] = {}
+
+    def follow(self, namespace: str | None, cursor: Callable[[], str | None]) -> None:
+        """Learn from ``cursor`` how far the watch of a namespace has come, None for the watch of all of them."""
+        self._cursors[namespace] = cursor
+
+    def _shown_to(self, namespace: str) -> str | None:
+        cursor = self._cursors.get(namespace) or self._cursors.get(None)
+        return cursor() if cursor is not None else None
 
     def uids(self) -> set[str]:
         """Return the uids of the services that such objects name."""
@@ -53,7 +62,7 @@ class Kind(Generic[T]):
 
     def expected(self, uid: str) -> Expectations[T]:
         """Return the ledger of one service's writes."""
-        return self._expected.setdefault(uid, Expectations())
+        return self._expected.setdefault(uid, Expectations(self._shown_to))
 
     def wrote(self, result: T, now: float) -> None:
         """Expect what the API server answered to a create or patch."""
@@ -138,12 +147,23 @@ class Cluster:
     def _watch_all(self, namespace: str | None) -> None:
         ours = names.LABEL_SERVICE_UID
         self._watch(DEDICATED_SERVICES, parse_service, self._take_service, namespace, "")
-        self._watch(ISOLATION_PODS, parser(IsolationPod), partial(self._take, self.records), namespace, ours)
+        self._follow(self.records, ISOLATION_PODS, parser(IsolationPod), namespace, ours)
         isolated = f"{ours},{names.LABEL_ROLE}={names.ROLE_POD}"  # and not the proxies' own
-        self._watch(PODS, parser(Pod), partial(self._take, self.pods), namespace, isolated)
-        self._watch(LEASES, parser(ProxyLease), partial(self._take, self.leases), namespace, ours)
+        self._follow(self.pods, PODS, parser(Pod), namespace, isolated)
+        self._follow(self.leases, LEASES, parser(ProxyLease), namespace, ours)
         for resource, kind in self.children.items():
-            self._watch(resource, childkinds.parse_child, partial(self._take, kind), namespace, ours)
+            self._follow(kind, resource, childkinds.parse_child, namespace, ours)
+
+    def _follow(
+        self,
+        kind: Kind[Any],
+        resource: Resource,
+        parse_one: Callable[[Json], Any],
+        namespace: str | None,
+        selector: str,
+    ) -> None:
+        reflector = self._watch(resource, parse_one, partial(self._take, kind), namespace, selector)
+        kind.follow(namespace, lambda: reflector.cursor)
 
     def _watch(
         self,
@@ -152,7 +172,7 @@ class Cluster:
         on_change: Callable[[Change[Any]], None],
         namespace: str | None,
         selector: str,
-    ) -> None:
+    ) -> Reflector[Any]:
         reflector = Reflector(
             api=self._api,
             resource=resource,
@@ -164,6 +184,7 @@ class Cluster:
             label_selector=selector,
         )
         self._reflectors.append(reflector)
+        return reflector
 
     def _take(self, kind: Kind[Any], change: Change[Any]) -> None:
         self._on_change(kind.take(change))

@@ -4,7 +4,7 @@ Without it every pass before the watch catches up would do the same work again. 
 never happen twice is guarded at the API server.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -35,9 +35,13 @@ class _Write(Generic[T]):
 
 
 class Expectations(Generic[T]):
-    """Expected objects of one kind, by namespace and name. Times are monotonic seconds."""
+    """Expected objects of one kind, by namespace and name. Times are monotonic seconds.
 
-    def __init__(self) -> None:
+    ``shown_to`` says up to which resourceVersion the watch has shown a namespace, None if that is not known.
+    """
+
+    def __init__(self, shown_to: Callable[[str], str | None] = lambda _: None) -> None:
+        self._shown_to = shown_to
         self._writes: dict[Key, _Write[T]] = {}
         self._unknown: dict[str, float] = {}
 
@@ -79,11 +83,17 @@ class Expectations(Generic[T]):
             if write.result is None:
                 if shown is not None and shown.metadata.uid == write.uid:
                     del merged[key]
-            elif shown is None or _behind(write.result, shown):
+            elif self._is_to_come(write.result, shown):
                 merged[key] = write.result
             else:
                 del self._writes[key]  # the watch was faster than the answer to the write, and may show it no more
         return list(merged.values())
+
+    def _is_to_come(self, written: T, shown: T | None) -> bool:
+        if shown is not None:
+            return _behind(written, shown)
+        cursor = self._shown_to(written.metadata.namespace)
+        return cursor is None or is_newer(written.metadata.resource_version, cursor)  # else it came, and is gone
 
     def count_unknown(self, now: float) -> int:
         """Return how many creations may yet turn up."""

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from isoproxy.kube.cache import Change
 from isoproxy.model.isolationpod import IsolationPod, IsolationPodSpec
 from isoproxy.model.metadata import ObjectMeta
@@ -56,6 +58,14 @@ def test_what_was_created_and_deleted_between_two_passes_is_gone() -> None:
     expected.wrote(record(version=5), 0.0)
     expected.saw(change(record(version=5), None))
     assert expected.overlay([], 1.0) == []
+
+
+@pytest.mark.parametrize(("cursor", "is_there"), [(None, True), ("9", True), ("10", False), ("11", False)])
+def test_what_a_watch_that_has_come_so_far_does_not_show_is_gone(cursor: str | None, is_there: bool) -> None:
+    """It was created and deleted before the answer came, or while the watch was broken: no event will tell of it."""
+    expected: Expectations[IsolationPod] = Expectations({"n": cursor}.get)
+    expected.wrote(record(version=10), 0.0)
+    assert expected.overlay([], 1.0) == [record(version=10)] * is_there
 
 
 def test_a_deleted_object_is_gone_before_the_watch_says_so() -> None:
