@@ -24,6 +24,8 @@ TEST = [
 
 DEV = [
     *TEST,
+    # Input made by looking at what it reaches (make fuzz): hypothesis does not. There are wheels for no other machine.
+    "atheris>=3,<4; platform_machine == 'x86_64' and sys_platform == 'linux' and python_version < '3.14'",
     "build>=1.3,<2",
     "mypy>=2.4,<2.5",
     "mypy-zope>=1.0.17,<2",  # without it the interfaces of Twisted have no types

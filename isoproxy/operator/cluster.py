@@ -115,9 +115,11 @@ class Cluster:
         namespaces: tuple[str, ...],
         proxy_image: ProxyImage | None,
         on_change: Callable[[set[str]], None],
+        jitter: Callable[[], float],
     ) -> None:
         self._api = api
         self._clock = clock
+        self._jitter = jitter
         self._on_change = on_change
         self.services: dict[str, DedicatedService | InvalidService] = {}
         self.records: Kind[IsolationPod] = Kind()
@@ -182,6 +184,7 @@ class Cluster:
             on_synced=partial(self._on_change, set()),
             namespace=namespace,
             label_selector=selector,
+            jitter=self._jitter,
         )
         self._reflectors.append(reflector)
         return reflector

@@ -72,6 +72,7 @@ class Reconciler(Service):
             namespaces=namespaces,
             proxy_image=proxy_image,
             on_change=self._seen,
+            jitter=random.random,
         )
         self._publisher = Publisher(api=api, time=time)
         self._herald = Herald(Events(api=api, time=time, instance=instance, suffix=self._suffix))

@@ -16,10 +16,12 @@ from isoproxy.model.dedicatedservice import DedicatedService, InvalidService, pa
 from isoproxy.model.proxysettings import ProxySettings
 from isoproxy.observe.accesslog import AccessLog
 from isoproxy.observe.metrics import Metrics
+from isoproxy.proxy.connection import RelayFactory
 from isoproxy.proxy.dialer import Dialer
 from isoproxy.proxy.listener import Listen
 from isoproxy.proxy.relay import PipePool
 from isoproxy.proxy.service import GRACE_SECONDS, ProxyService, new_instance, relays
+from isoproxy.timesource import TimeSource
 
 log = txaio.make_logger()
 
@@ -46,6 +48,8 @@ class ProxyHost(Service):
         linger_seconds: float = 0.0,
         share_seconds: float = 0.0,
         chance: random.Random | None = None,
+        make_relay: RelayFactory | None = None,
+        time: TimeSource | None = None,
     ) -> None:
         """Serve every DedicatedService of ``namespaces``, all if there are none; or just ``service``, whose settings
         come from its ConfigMap then. ``home``: see ``new_instance``; the rest: see ProxyService."""
@@ -63,7 +67,9 @@ class ProxyHost(Service):
             "grace_seconds": grace_seconds,
             "linger_seconds": linger_seconds,
             "share_seconds": share_seconds,
-            "make_relay": relays(reactor, PipePool()),
+            "make_relay": make_relay or relays(reactor, PipePool()),
+            "time": time or TimeSource.real(reactor),
+            "jitter": self._chance.random,
         }
         self._reflectors: list[Reflector[Any]] = []
         self._proxies: dict[ServiceKey, ProxyService] = {}

@@ -1,5 +1,6 @@
 """etcd, API server, controller manager and scheduler. Pure."""
 
+import json
 from pathlib import Path
 
 from test.cluster import layout
@@ -30,9 +31,24 @@ def etcd(files: Layout, program: Path) -> Part:
     )
 
 
+AUDIT = "audit"
+"""The log of what the programs in pods have asked of the API server: a line of JSON for each request."""
+_AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [
+        {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"]},  # the controllers
+        {"level": "Metadata", "userGroups": ["system:serviceaccounts"]},
+        {"level": "None"},
+    ],
+}
+
+
 def api_server(files: Layout, program: Path, *, controllers: bool) -> Part:
     """Return the API server. Without ``controllers`` nobody makes service accounts, and pods need none."""
     keys = files.keys
+    audited = files.settings / "audit.yaml"
     return Part(
         name="kube-apiserver",
         command=(
@@ -59,9 +75,12 @@ def api_server(files: Layout, program: Path, *, controllers: bool) -> Part:
                 kubelet_preferred_address_types="InternalIP",
                 allow_privileged="true",
                 disable_admission_plugins="" if controllers else "ServiceAccount",
+                audit_policy_file=str(audited),
+                audit_log_path=str(files.log(AUDIT)),
             ),
         ),
         health=f"https://127.0.0.1:{layout.API_PORT}/readyz",
+        files={audited: json.dumps(_AUDIT_POLICY)},
     )
 
 
