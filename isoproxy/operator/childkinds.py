@@ -85,9 +85,9 @@ def title(child: Child, service: DedicatedService) -> str:
     return f"{resource_of(child).kind} {name_of(child, service)}"
 
 
-def is_own(child: Child, manifest: Json, seen: ObjectMeta) -> bool:
-    """Whether the object of a child's name is the one that its manifest made."""
-    uid: str = manifest["metadata"]["labels"][names.LABEL_SERVICE_UID]
+def is_own(child: Child, said: Json, seen: ObjectMeta) -> bool:
+    """Whether the object of a child's name is the one whose manifest has the metadata ``said``."""
+    uid: str = said["labels"][names.LABEL_SERVICE_UID]
     if child is Child.NETWORK_POLICY and not seen.owner_references:
         return seen.labels.get(names.LABEL_SERVICE_UID) == uid  # garbage collection must not know it: it has no owner
     return seen.owner_uid("DedicatedService") == uid

@@ -58,7 +58,7 @@ class ChildWriter:
         meta = action.manifest["metadata"]
         found = await self._api.get(resource_of(action.child), meta["name"], namespace=meta["namespace"])
         seen = parse_child(found).metadata
-        if not (is_own(action.child, action.manifest, seen) or _is_around_our_pods(action, found)):
+        if not (is_own(action.child, meta, seen) or _is_around_our_pods(action, found)):
             raise NameToBeFreed(meta["name"]) if self._is_left_over(action, seen) else NameTaken(meta["name"])
         return seen.resource_version
 

@@ -9,7 +9,7 @@ from isoproxy.operator.childkinds import title
 from isoproxy.operator.children import contested
 from isoproxy.operator.contests import Contests
 from isoproxy.operator.durations import Fact
-from isoproxy.operator.observed import Applied, Obstacle
+from isoproxy.operator.observed import Applied, Family, Obstacle
 from isoproxy.operator.obstacles import Obstacles
 from isoproxy.operator.pacing import Pacing
 
@@ -20,6 +20,7 @@ class Memory:
 
     pacing: Pacing = field(default_factory=Pacing)
     since: Mapping[Fact, float] = field(default_factory=dict)
+    family: Family | None = None
     applied: dict[Child, Applied] = field(default_factory=dict)
     obstacles: Obstacles = field(default_factory=Obstacles)
     contests: Contests = field(default_factory=Contests)

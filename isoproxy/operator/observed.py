@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.isolationpod import IsolationPod
 from isoproxy.model.metadata import ObjectMeta
+from isoproxy.model.parsing import Json
 from isoproxy.model.pod import Pod
 from isoproxy.model.proxies import ProxyImage
 from isoproxy.model.proxylease import ProxyLease
@@ -29,6 +30,23 @@ class Applied:
 
     manifest: str
     result: ChildObject
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a child is to be: its metadata, and a fingerprint of all of its manifest."""
+
+    metadata: Json
+    manifest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What a service's children are to be and its pods' template is, and what both were worked out from."""
+
+    source: tuple[object, ...]
+    children: Mapping[Child, Wanted]
+    template: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +97,8 @@ class Observed:
 
     ``pods`` and ``proxies`` are keyed by name and by instance; ``since`` tells from when (monotonic seconds) each fact
     has held; ``unseen_pods`` counts creations of unknown outcome. ``obstacles`` are of children not to be tried again
-    yet, ``contested`` are those not to be put right again yet. ``proxy_image`` is None where the service's proxies are
-    somebody else's business.
+    yet, ``contested`` are those not to be put right again yet; ``family`` is what the last pass found them to be.
+    ``proxy_image`` is None where the service's proxies are somebody else's business.
     """
 
     service: DedicatedService
@@ -92,6 +110,7 @@ class Observed:
     obstacles: Mapping[Child, Obstacle] = field(default_factory=dict)
     contested: frozenset[Child] = frozenset()
     proxy_image: ProxyImage | None = None
+    family: Family | None = None
     pacing: Pacing = field(default_factory=Pacing)
     since: Mapping[Fact, float] = field(default_factory=dict)
     unseen_pods: int = 0

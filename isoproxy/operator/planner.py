@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from isoproxy.model import manifests
 from isoproxy.model.isolationpod import Phase
 from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator import children, pacing
 from isoproxy.operator.actions import Action, Child, DeleteOrphan, End, EndReason, RecordLost
 from isoproxy.operator.durations import Durations, Fact
-from isoproxy.operator.observed import Observed, Obstacle
+from isoproxy.operator.family import family
+from isoproxy.operator.observed import Family, Observed, Obstacle
 from isoproxy.operator.pacing import Pacing
 from isoproxy.operator.pool import Pool
 from isoproxy.operator.standing import Entry, Standing, entries
@@ -32,6 +32,7 @@ class Plan:
     entries: tuple[Entry, ...]
     pacing: Pacing
     since: Mapping[Fact, float]
+    family: Family
     obstacles: Mapping[Child, Obstacle]
     starved: bool
     wake_after: float
@@ -44,12 +45,15 @@ def plan(observed: Observed, now: float, jitter: float) -> Plan:
     """
     durations = Durations(observed.since, now)
     found = entries(observed, durations)
-    pace = _pace(observed, found, durations, now=now, jitter=jitter)
-    family = children.plan(observed)
-    actions: list[Action] = [*family.applies]
+    kin = family(observed)
+    pace = _pace(observed, found, durations, template=kin.template, now=now, jitter=jitter)
+    upbringing = children.plan(observed, kin)
+    actions: list[Action] = [*upbringing.applies]
     actions += [RecordLost(entry.record) for entry in found if entry.standing is Standing.LOST]
     # No pod is made until the wall around it stands.
-    actions += Pool(observed, found, durations).actions(pace.allowance if family.walled else None, now)
+    actions += Pool(observed, found, durations, kin.template).actions(
+        pace.allowance if upbringing.walled else None, now
+    )
     actions += [End(entry.record, entry.reason, entry.pod_uid) for entry in found if entry.reason is not None]
     actions += _orphans(observed, durations)
     available = any(entry.standing in (Standing.WARM, Standing.STOCKED) for entry in found)
@@ -57,11 +61,12 @@ def plan(observed: Observed, now: float, jitter: float) -> Plan:
     wake_after = durations.wake_after
     if pace.failures and pace.retry_at > now:
         wake_after = min(wake_after, pace.retry_at - now)
-    return Plan(tuple(actions), tuple(found), pace, durations.since, family.obstacles, starved, wake_after)
+    return Plan(tuple(actions), tuple(found), pace, durations.since, kin, upbringing.obstacles, starved, wake_after)
 
 
-def _pace(observed: Observed, found: list[Entry], durations: Durations, *, now: float, jitter: float) -> Pacing:
-    template = manifests.template_hash(observed.service)
+def _pace(
+    observed: Observed, found: list[Entry], durations: Durations, *, template: str, now: float, jitter: float
+) -> Pacing:
     current = {entry.record.metadata.uid: entry for entry in found if entry.record.template == template}
     return pacing.update(
         observed.pacing,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from isoproxy.model import manifests
 from isoproxy.model.pod import Pod
 from isoproxy.operator import sharing
 from isoproxy.operator.actions import Action, Assign, End, EndReason, MakePod, Recall
@@ -23,10 +22,10 @@ Allowance = Callable[[int, float], int]
 class Pool:
     """The arithmetic of one pass over supply, demand and shares."""
 
-    def __init__(self, observed: Observed, found: list[Entry], durations: Durations) -> None:
+    def __init__(self, observed: Observed, found: list[Entry], durations: Durations, template: str) -> None:
         self._observed = observed
         self._durations = durations
-        self._template = manifests.template_hash(observed.service)
+        self._template = template
         self._found = found
         self._shares = sharing.shares(observed, found, self._template, durations)
         counted = {share.proxy.instance: share for share in self._shares if share.counted}

@@ -178,7 +178,7 @@ class Reconciler(Service):
             return await self._publisher.publish(service, status.invalid(service, current, self._publisher.now()))
         observed = self._observe(service, memory)
         planned = plan(observed, self._time.monotonic(), self._random.random())
-        memory.pacing, memory.since = planned.pacing, planned.since
+        memory.pacing, memory.since, memory.family = planned.pacing, planned.since, planned.family
         memory.name = service.metadata.namespace, service.metadata.name
         self._metrics.set_pods(*memory.name, _by_state(planned.entries))
         result = await self._applier.apply(planned.actions)
@@ -224,6 +224,7 @@ class Reconciler(Service):
             obstacles=memory.obstacles.standing(now),
             contested=memory.contests.paused(now),
             proxy_image=self._proxy_image,
+            family=memory.family,
             pacing=memory.pacing,
             since=memory.since,
             unseen_pods=cluster.records.expected(uid).count_unknown(now),

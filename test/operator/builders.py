@@ -26,8 +26,9 @@ from isoproxy.operator.actions import (
     RecordLost,
 )
 from isoproxy.operator.durations import Fact
+from isoproxy.operator.family import family
 from isoproxy.operator.liveness import Verdict
-from isoproxy.operator.observed import Applied, ChildObject, Observed, Obstacle, Proxy
+from isoproxy.operator.observed import Applied, ChildObject, Family, Observed, Obstacle, Proxy
 from isoproxy.operator.pacing import Pacing
 from isoproxy.operator.planner import Plan
 
@@ -146,7 +147,7 @@ def applied_children(of: DedicatedService, proxy_image: ProxyImage | None = None
     """The objects that a service has one of, as they are once the operator has applied them."""
     bare = Observed(service=of, proxy_image=proxy_image)
     applied: dict[Child, Applied] = {}
-    while applies := children.plan(replace(bare, children=results(applied), applied=applied)).applies:
+    while applies := children.plan(replace(bare, children=results(applied), applied=applied), family(bare)).applies:
         applied |= {action.child: applied_by(action) for action in applies}
     return applied
 
@@ -183,6 +184,7 @@ class Scene:
         self.jitter = 0.0
         self.pacing = Pacing()
         self.since: Mapping[Fact, float] = {}
+        self.family: Family | None = None
         self._proxies: dict[str, tuple[Verdict, dict[str, Any]]] = {}
         self._said: dict[str, tuple[dict[str, Any], int]] = {}
         self._names = (f"p{number}" for number in count(1))
@@ -279,6 +281,7 @@ class Scene:
             obstacles=self.obstacles,
             contested=self.contested,
             proxy_image=self.proxy_image,
+            family=self.family,
             pacing=self.pacing,
             since=self.since,
             unseen_pods=self.unseen_pods,
@@ -298,7 +301,7 @@ class Scene:
     def plan(self) -> Plan:
         """Make one pass; what it learned is given to the next one, nothing else changes."""
         planned = planner.plan(self.observed(), self.now, self.jitter)
-        self.pacing, self.since = planned.pacing, planned.since
+        self.pacing, self.since, self.family = planned.pacing, planned.since, planned.family
         return planned
 
     def plan_after(self, seconds: float) -> Plan:

@@ -120,6 +120,33 @@ def test_while_its_name_is_taken_by_others_nothing_is_made_and_what_runs_is_left
         assert not touched(planned)
 
 
+@pytest.mark.parametrize("reason", ["Contested", "ChildRefused"])
+class TestSettingsOfOursThatCannotBePutRight:
+    def scene(self, reason: str) -> Scene:
+        scene = Scene(replicas=3).deploy()
+        seen = scene.children[Child.SETTINGS]
+        scene.children[Child.SETTINGS] = replace(seen, content="another")
+        if reason == "Contested":
+            scene.contested = frozenset({Child.SETTINGS})
+        else:
+            scene.obstacles = {Child.SETTINGS: Obstacle(reason, "no")}
+        return scene
+
+    def test_hold_up_nothing_else(self, reason: str) -> None:
+        scene = self.scene(reason).respec(proxy=ProxySpec(replicas=3))
+        planned = scene.plan()
+        assert {action.child for action in planned.actions if isinstance(action, ApplyChild)} == {Child.DEPLOYMENT}
+        assert made(planned) == 3
+        assert {child: obstacle.reason for child, obstacle in planned.obstacles.items()} == {Child.SETTINGS: reason}
+
+    def test_are_waited_for_where_there_are_none(self, reason: str) -> None:
+        scene = self.scene(reason)
+        scene.children.pop(Child.SETTINGS)
+        scene.obstacles = {Child.SETTINGS: Obstacle(reason, "no")}
+        planned = scene.respec(proxy=ProxySpec(replicas=3)).plan()
+        assert not planned.actions
+
+
 def test_no_proxy_is_made_to_run_under_somebody_else_s_account() -> None:
     scene = Scene(replicas=0).deploy()
     for child in (Child.SERVICE_ACCOUNT, Child.DEPLOYMENT):

@@ -352,6 +352,22 @@ def test_what_is_refused_is_told_tried_again_now_and_then_and_does_not_slow_down
     assert world.all(SERVICES)
 
 
+def test_a_config_map_that_may_not_be_changed_holds_up_neither_pods_nor_proxies(world: DeployingWorld) -> None:
+    def refuse(verb: str, what: Resource, name: str) -> None:
+        if verb == "patch" and what is CONFIG_MAPS:
+            raise Forbidden(403, message="no")
+
+    world.service()
+    world.settle(5)
+    world.api.before = refuse
+    changed = {"spec": {"replicas": 5, "queue": {"timeoutSeconds": 7}, "proxy": {"replicas": 2}}}
+    world.do(world.hand.patch(DEDICATED_SERVICES, "s", changed, namespace="n"))
+    world.settle(5)
+    assert world.one(DEPLOYMENTS)["spec"]["replicas"] == 2
+    assert len(world.all(PODS)) == 5
+    assert world.condition("Degraded")["reason"] == "ChildRefused"
+
+
 def test_an_apply_whose_reply_is_lost_is_found_to_have_been_made(world: DeployingWorld) -> None:
     lost: set[tuple[str, str]] = set()
 
