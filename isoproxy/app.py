@@ -142,6 +142,7 @@ class Application(Service):
             # Where a load balancer stands before us, it needs a moment to hear that we are leaving.
             linger_seconds=0.0 if settings.role is Role.ALL else min(LINGER_SECONDS, settings.drain_timeout),
             share_seconds=0.0 if settings.role is Role.ALL else SHARE_SECONDS,
+            follows_port=not settings.listen,
         )
         self._health.add("proxies: not all accept connections yet", lambda: proxies.ready)
         proxies.startService()

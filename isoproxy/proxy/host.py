@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import txaio
@@ -47,18 +48,21 @@ class ProxyHost(Service):
         grace_seconds: int = GRACE_SECONDS,
         linger_seconds: float = 0.0,
         share_seconds: float = 0.0,
+        follows_port: bool = True,
         chance: random.Random | None = None,
         make_relay: RelayFactory | None = None,
         time: TimeSource | None = None,
     ) -> None:
         """Serve every DedicatedService of ``namespaces``, all if there are none; or just ``service``, whose settings
-        come from its ConfigMap then. ``home``: see ``new_instance``; the rest: see ProxyService."""
+        come from its ConfigMap then. ``follows_port``: whether to listen where settings say, or where ``listen`` does
+        whatever they say. ``home``: see ``new_instance``; the rest: see ProxyService."""
         self._reactor = reactor
         self._api = api
         self._home = home
         self._chance = chance or random.SystemRandom()
         self._namespaces = namespaces
         self._service = service
+        self._follows_port = follows_port
         self._options: dict[str, Any] = {
             "listen": listen,
             "dialer": dialer,
@@ -152,6 +156,8 @@ class ProxyHost(Service):
             self._serve(self._service, change.new)
 
     def _serve(self, key: ServiceKey, settings: ProxySettings) -> None:
+        if not self._follows_port:
+            settings = replace(settings, listen_port=0)  # always the same, so that it never opens its own port again
         proxy = self._proxies.get(key)
         if proxy is not None and proxy.settings.service_uid != settings.service_uid:
             self._serve_no_more(key)  # deleted and made anew

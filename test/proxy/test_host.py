@@ -41,6 +41,7 @@ class Scene:
         namespaces: Sequence[str] = (),
         service: tuple[str, str] | None = None,
         linger_seconds: float = 0.0,
+        follows_port: bool = True,
     ) -> None:
         self.api = MemoryApi()
         self.host = ProxyHost(
@@ -54,6 +55,7 @@ class Scene:
             namespaces=namespaces,
             service=service,
             linger_seconds=linger_seconds,
+            follows_port=follows_port,
             chance=random.Random(1),
         )
 
@@ -168,6 +170,18 @@ async def test_a_proxy_of_a_deployment_takes_its_settings_from_its_config_map() 
         scene.api.remove(CONFIG_MAPS, "one-proxy")
         scene.api.store(CONFIG_MAPS, {**item, "metadata": {**item["metadata"], "uid": "again"}})  # type: ignore[dict-item]
         assert scene.served() == {"one": "uid-one"}
+
+
+@pytest_twisted.ensureDeferred
+async def test_one_that_is_told_where_to_listen_stays_there_whatever_its_service_s_port() -> None:
+    async with running(follows_port=False) as scene:
+        scene.store(dedicated("one", port=7000))
+        await wait_until(scene.served)
+        (proxy,) = scene.host._proxies.values()
+        address = proxy.address
+        scene.store(dedicated("one", port=7001, queue={"maxLength": 7}))
+        await wait_until(lambda: proxy.settings.queue.max_length == 7)
+        assert (proxy.address, proxy.listen_error) == (address, "")
 
 
 @pytest_twisted.ensureDeferred
