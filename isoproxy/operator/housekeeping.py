@@ -43,7 +43,8 @@ class Housekeeping:
         for key in keys:
             self._liveness.saw(key, leases.get(key), now)
         await gatherResults([Deferred.fromCoroutine(self._read(key)) for key in self._liveness.due(now)])
-        verdicts = self._liveness.verdicts()
+        services = {(one.metadata.namespace, one.metadata.name) for one in self._cluster.services.values()}
+        verdicts = self._liveness.verdicts(services)
         changed = verdicts != self._verdicts
         for key, verdict in verdicts.items():
             if verdict is not self._verdicts.get(key, Verdict.ALIVE):

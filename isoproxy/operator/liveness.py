@@ -5,7 +5,7 @@ the same resourceVersion (or all show none: a deleted Lease). Everything else pr
 """
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,10 @@ PROBE_SECONDS = 4.0
 """A quiet Lease is read at most so often; less than lies between two looks, one of which may come a little early."""
 MASS_HOLD_SECONDS = 3600.0
 """For how long an expiry of most proxies at once holds up their end by time."""
+
+
+ServiceKey = tuple[str, str]
+"""Namespace and name."""
 
 
 class Verdict(enum.Enum):
@@ -119,11 +123,16 @@ class Liveness:
             self._evidence[key].probed_at = now
         return due
 
-    def verdicts(self) -> dict[ProxyKey, Verdict]:
-        """Return what is known of each instance."""
+    def verdicts(self, services: Container[ServiceKey]) -> dict[ProxyKey, Verdict]:
+        """Return what is known of each instance.
+
+        Only those of ``services`` count where it matters how many have expired: Leases are written by many hands, and
+        what was made up for no service must not speak for or against the others.
+        """
         successors = self._successors()
         verdicts = {key: self._judge(evidence, successors.get(key)) for key, evidence in self._evidence.items()}
-        if _most_expired(verdict for key, verdict in verdicts.items() if key not in successors):
+        counted = [key for key in verdicts if key not in successors and (key.namespace, key.service) in services]
+        if _most_expired(verdicts[key] for key in counted):
             return {
                 key: Verdict.EXPIRED
                 if verdict is Verdict.LOST and self._evidence[key].agreed_seconds < MASS_HOLD_SECONDS

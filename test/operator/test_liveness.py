@@ -1,5 +1,6 @@
 """Which proxies live: only evidence counts, and absence is none."""
 
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -17,6 +18,7 @@ from isoproxy.operator.liveness import (
 from test.operator.builders import NAMESPACE, SERVICE, lease
 
 GRACE = 300.0
+SERVICES = {(NAMESPACE, SERVICE)}
 
 
 def key(instance: str, service: str = SERVICE) -> ProxyKey:
@@ -76,7 +78,7 @@ class World:
                 self.liveness.read(named, self.leases.get(named), sent=self.now, replied=self.now)
 
     def verdict(self, instance: str) -> Verdict:
-        return self.liveness.verdicts()[key(instance)]
+        return self.liveness.verdicts(SERVICES)[key(instance)]
 
 
 def among_living(*, grace: float = GRACE) -> World:
@@ -107,7 +109,7 @@ class TestALivingProxy:
         world.renewing.clear()
         world.answering = False
         world.run(24 * 3600)
-        assert set(world.liveness.verdicts().values()) == {Verdict.ALIVE}
+        assert set(world.liveness.verdicts(SERVICES).values()) == {Verdict.ALIVE}
 
     def test_is_heard_of_again_by_the_first_renewal_however_long_it_was_expired(self) -> None:
         world = among_living()
@@ -166,9 +168,9 @@ class TestASilentProxy:
         liveness.saw(key("a-1"), held, 0.0)
         liveness.read(key("a-1"), held, sent=10.0, replied=20.0)
         liveness.read(key("a-1"), held, sent=20.0 + LEASE_SECONDS - 0.1, replied=99.0)
-        assert liveness.verdicts()[key("a-1")] is Verdict.ALIVE
+        assert liveness.verdicts(SERVICES)[key("a-1")] is Verdict.ALIVE
         liveness.read(key("a-1"), held, sent=20.0 + LEASE_SECONDS, replied=99.0)
-        assert liveness.verdicts()[key("a-1")] is Verdict.EXPIRED
+        assert liveness.verdicts(SERVICES)[key("a-1")] is Verdict.EXPIRED
 
     def test_that_was_never_seen_to_renew_is_given_the_same_time(self) -> None:
         """A new operator knows nothing: neither Leases long expired nor records that name an unknown proxy count."""
@@ -283,7 +285,7 @@ class TestAProxyThatWasStartedAnew:
         world.alive("pod-3", service_uid="another-service")
         for _ in range(60):
             world.run(1)
-            assert set(world.liveness.verdicts().values()) == {Verdict.ALIVE}
+            assert set(world.liveness.verdicts(SERVICES).values()) == {Verdict.ALIVE}
 
     def test_has_nothing_to_do_with_what_is_called_so_in_another_namespace(self) -> None:
         world = among_living()
@@ -307,6 +309,19 @@ class TestWhenMostExpireTogether:
         assert world.verdict("c-1") is Verdict.ALIVE
         world.run(60)
         assert world.verdict("a-1") is world.verdict("b-1") is Verdict.LOST
+
+    @pytest.mark.parametrize("stranger", [ProxyKey(NAMESPACE, "made-up", "x-1"), ProxyKey("elsewhere", SERVICE, "x-1")])
+    def test_leases_for_services_that_are_not_there_do_not_count(self, stranger: ProxyKey) -> None:
+        world = among_living()
+        world.alive("a-1")
+        world.named |= (strangers := {replace(stranger, instance=f"x-{number}") for number in range(5)})
+        world.leases |= {one: lease(one.instance) for one in strangers}
+        world.run(5)
+        world.die("a-1")
+        world.run(QUIET_SECONDS + LEASE_SECONDS + GRACE + 20)
+        assert world.verdict("a-1") is Verdict.LOST
+        verdicts = world.liveness.verdicts(SERVICES)
+        assert {verdicts[one] for one in strangers} == {Verdict.LOST}, "theirs are deleted as any others"
 
     def test_half_is_not_most(self) -> None:
         world = World()
@@ -340,9 +355,9 @@ def test_a_proxy_that_nothing_names_any_more_is_forgotten() -> None:
     world = among_living()
     world.run(5)
     world.liveness.keep_only([key("x-1")])
-    assert set(world.liveness.verdicts()) == {key("x-1")}
+    assert set(world.liveness.verdicts(SERVICES)) == {key("x-1")}
     world.liveness.read(key("y-1"), None, sent=5.0, replied=5.0)
-    assert set(world.liveness.verdicts()) == {key("x-1")}
+    assert set(world.liveness.verdicts(SERVICES)) == {key("x-1")}
 
 
 @pytest.mark.parametrize(("instance", "home"), [("0b-5f-a1b2", "0b-5f"), ("plain", "")])

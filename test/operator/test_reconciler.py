@@ -290,6 +290,21 @@ def test_a_silent_proxy_is_expired_by_reads_alone_and_its_pods_end_after_the_gra
     assert "s-a-1" not in names_of(world.all(LEASES))
 
 
+def test_leases_made_up_for_no_service_do_not_hold_up_the_end_of_a_proxy_that_died(world: World) -> None:
+    service = world.service(replicas=3)
+    for number in range(5):
+        world.proxy({"metadata": {"name": "made-up", "uid": "nobodys"}}, f"x-{number}")
+    for instance in ("a-1", "b-1", "c-1"):
+        world.proxy(service, instance, held="1")
+    world.settle(5)
+    began = world.clock.seconds()
+    while world.assigned("a-1"):
+        for instance in ("b-1", "c-1"):
+            world.proxy(service, instance, held=str(len(world.assigned(instance))))
+        world.settle(1)
+        assert world.clock.seconds() - began < 200
+
+
 def test_a_proxy_that_says_it_has_ended_is_believed_at_once(world: World) -> None:
     service = world.service(replicas=2)
     world.proxy(service, "a-1", held="2")

@@ -152,7 +152,7 @@ class Operator:
             self._liveness.saw(key, leases.get(key), now)
         for key in self._liveness.due(now):
             self._read(key)
-        self._verdicts = self._liveness.verdicts()
+        self._verdicts = self._liveness.verdicts({(NAMESPACE, SERVICE)})
         for key, lease in leases.items():
             if key not in named and self._verdicts[key].gone:
                 self._request(partial(self._delete_lease, lease))
