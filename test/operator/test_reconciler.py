@@ -293,7 +293,9 @@ def test_a_silent_proxy_is_expired_by_reads_alone_and_its_pods_end_after_the_gra
 def test_leases_made_up_for_no_service_do_not_hold_up_the_end_of_a_proxy_that_died(world: World) -> None:
     service = world.service(replicas=3)
     for number in range(5):
-        world.proxy({"metadata": {"name": "made-up", "uid": "nobodys"}}, f"x-{number}")
+        made_up = lease_manifest(service_name="made-up", service_uid="x", instance=f"x-{number}", annotations={})
+        del made_up["metadata"]["ownerReferences"]  # by which the API server would delete it
+        world.do(world.hand.create(LEASES, made_up, namespace="n"))
     for instance in ("a-1", "b-1", "c-1"):
         world.proxy(service, instance, held="1")
     world.settle(5)
