@@ -11,7 +11,7 @@ class Outcome(Enum):
     CLIENT_RESET = "client_reset"
     """The client broke off while it had its pod."""
     BACKEND_RESET = "backend_reset"
-    """The pod, or its program, broke off."""
+    """The pod, or its program, broke off; or closed, and its pod was deleted before the client had closed too."""
     CLIENT_GONE = "client_gone"
     """The client left before it was handed a pod."""
     QUEUE_FULL = "queue_full"

@@ -35,6 +35,7 @@ class RelayLike(Protocol):
     def last_activity(self) -> float: ...
     def start(self) -> Deferred[RelayResult]: ...
     def abort(self, reason: object) -> None: ...
+    def backend_gone(self) -> None: ...
 
 
 RelayFactory = Callable[[Transport, Transport, bytes, bool], RelayLike]
@@ -81,6 +82,7 @@ class Connection:
         "_due",
         "_early",
         "_peer",
+        "_pod_is_gone",
         "_quiet_mark",
         "_quiet_since",
         "_relay",
@@ -103,6 +105,7 @@ class Connection:
         self._timer: IDelayedCall | None = None
         self._due: float | None = None
         self._quiet_mark = self._quiet_since = 0.0
+        self._pod_is_gone = False
         self.accepted_at = desk.time.monotonic()
         self.session = Session(limits, self.accepted_at)
         self.pod: Backend | None = None
@@ -128,6 +131,7 @@ class Connection:
     def given(self, pod: Backend) -> None:
         """It has claimed ``pod``."""
         self.pod = pod
+        self._pod_is_gone = False
         self._do(self.session.given(pod, self._now()))
 
     def received(self, data: bytes) -> None:
@@ -142,6 +146,12 @@ class Connection:
     def client_lost(self) -> None:
         """The client's connection is gone."""
         self._do(self.session.client_lost(self._now()))
+
+    def pod_gone(self) -> None:
+        """The IsolationPod of its pod is no more: the pod ends, if it has not ended yet."""
+        self._pod_is_gone = True
+        if self._relay is not None:
+            self._relay.backend_gone()
 
     def cut(self, outcome: Outcome) -> None:
         """End it."""
@@ -251,6 +261,8 @@ class Connection:
         self._quiet_since = self._now()
         ended.addCallback(self._relay_ended)
         ended.addErrback(lambda failure: log.failure("a session failed", failure=failure))
+        if self._pod_is_gone:
+            relay.backend_gone()
         self._desk.connected(self)
 
     def _relay_ended(self, result: RelayResult) -> None:

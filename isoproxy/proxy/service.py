@@ -280,7 +280,7 @@ class ProxyService(Service):
         self._sessions.give_back(self._stock.fence())
 
     def _all_seen(self, uids: set[str]) -> None:
-        self._sessions.give_back(self._stock.retain(uids))
+        self._sessions.retain(uids)
         self._stock.reopen()
 
     def _listening_changed(self) -> None:

@@ -52,6 +52,7 @@ _OUTCOME_OF = {
     Ending.BOTH_CLOSED: Outcome.COMPLETED,
     Ending.CLIENT_RESET: Outcome.CLIENT_RESET,
     Ending.BACKEND_RESET: Outcome.BACKEND_RESET,
+    Ending.BACKEND_GONE: Outcome.BACKEND_RESET,
 }
 
 

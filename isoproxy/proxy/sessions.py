@@ -53,6 +53,8 @@ class Sessions:
         self._access_log = access_log
         self._demand_changed = demand_changed
         self._open: set[Connection] = set()
+        self._having: dict[str, Connection] = {}
+        """Who has claimed a pod, by the uid of its IsolationPod."""
         self._bytes_in = self._bytes_out = 0  # of connections that ended
         self._when_empty: list[Deferred[None]] = []
         self._sweep = Sweep(time=time, function=self._end_idle)
@@ -115,6 +117,14 @@ class Sessions:
         """An IsolationPod is seen no more."""
         result = self._stock.gone(uid)
         self.give_back([] if result is None else [result])
+        if (connection := self._having.get(uid)) is not None:
+            connection.pod_gone()
+
+    def retain(self, uids: set[str]) -> None:
+        """Take in a complete list: the IsolationPods that are not in it are gone."""
+        self.give_back(self._stock.retain(uids))
+        for uid in self._having.keys() - uids:
+            self._having[uid].pod_gone()
 
     def give_back(self, pods: Iterable[Return]) -> None:
         """Have pods that left the stock unused recorded as Returned."""
@@ -177,6 +187,7 @@ class Sessions:
 
     def retire(self, pod: Backend, outcome: Outcome) -> None:
         """See Desk."""
+        self._having.pop(pod.uid, None)
         self._records.released(pod, outcome, self.time.utcnow())
 
     def ended(self, connection: Connection, outcome: Outcome) -> None:
@@ -192,6 +203,7 @@ class Sessions:
                 empty.callback(None)
 
     def _claimed(self, connection: Connection, pod: Backend) -> None:
+        self._having[pod.uid] = connection
         self._records.claimed(pod, connection.client_name, self.time.utcnow())
 
     def _entry(self, connection: Connection, outcome: Outcome) -> Entry:

@@ -32,12 +32,16 @@ class Relayed:
     def __init__(self) -> None:
         self.done: Deferred[RelayResult] = Deferred()
         self.aborted: object = None
+        self.backend_is_gone = False
 
     def start(self) -> Deferred[RelayResult]:
         return self.done
 
     def abort(self, reason: object) -> None:
         self.aborted = reason
+
+    def backend_gone(self) -> None:
+        self.backend_is_gone = True
 
     def end(self, ending: Ending) -> None:
         self.done.callback(RelayResult(ending, self.bytes_in, self.bytes_out, None, None))
@@ -158,6 +162,23 @@ def test_a_flood_is_read_no_further(desk: Counter) -> None:
     desk.connection.begin()
     desk.connection.received(bytes(70_000))
     assert desk.client.producerState == "paused"
+
+
+def test_a_relay_is_told_of_a_pod_that_went_while_it_was_dialled(desk: Counter) -> None:
+    desk.relay = Relayed()
+    desk.connection.begin()
+    desk.connection.pod_gone()
+    desk.dialled()
+    assert desk.relay.backend_is_gone
+
+
+def test_that_a_pod_is_gone_says_nothing_of_the_next(desk: Counter) -> None:
+    desk.relay = Relayed()
+    desk.connection.begin()
+    desk.connection.pod_gone()
+    desk.clock.advance(5.0)
+    desk.dialled()
+    assert not desk.relay.backend_is_gone
 
 
 def test_a_dial_that_takes_too_long_is_cancelled(desk: Counter) -> None:

@@ -1,5 +1,6 @@
 """One proxy with real sockets: a pod for each connection, and one outcome for each."""
 
+import pytest
 import pytest_twisted
 
 from isoproxy.kube.errors import NotSent
@@ -296,6 +297,40 @@ class TestAssignments:
             await site.until(lambda: client.got == b"xy")
             client.close()
             await site.until(lambda: site.outcomes() == ["completed"])
+
+    @pytest.mark.parametrize("comes_first", ["the end of the record", "the end of the program"])
+    @pytest_twisted.ensureDeferred
+    async def test_where_record_and_program_are_gone_no_client_keeps_a_connection_open(self, comes_first: str) -> None:
+        async with running() as site:
+            await site.add_pod("a")
+            client = await site.connect()
+            client.send(b"x")
+            await site.until(lambda: client.got)
+            (program,) = site.pods["a"].connections
+            ends = [lambda: site.api.remove(ISOLATION_PODS, "a"), program.close]
+            for end in ends if comes_first == "the end of the record" else reversed(ends):
+                assert site.outcomes() == []
+                end()
+                await site.pass_time(2.0)
+            await site.until(lambda: site.outcomes() == ["backend_reset"])
+            assert client.eof
+
+    @pytest_twisted.ensureDeferred
+    async def test_a_record_that_was_deleted_while_nobody_watched_is_gone_as_well(self) -> None:
+        async with running(grace_seconds=60) as site:
+            await site.add_pod("a")
+            client = await site.connect()
+            client.send(b"x")
+            await site.until(lambda: client.got)
+            site.api.down = DOWN
+            site.api.break_watches(DOWN)
+            await site.pass_time(61.0, step=0.5)
+            site.api.down = None
+            site.api.remove(ISOLATION_PODS, "a")
+            site.pods["a"].connections[0].close()
+            assert site.outcomes() == []
+            await site.pass_time(35.0, step=1.0)
+            await site.until(lambda: site.outcomes() == ["backend_reset"])
 
     @pytest_twisted.ensureDeferred
     async def test_stock_and_connections_go_on_without_the_api_server(self) -> None:

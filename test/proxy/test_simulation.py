@@ -68,6 +68,9 @@ class Relayed:
     def abort(self, _: object) -> None:
         self._clock.callLater(0, self.end, Ending.ABORTED)
 
+    def backend_gone(self) -> None:
+        """It goes on: the program has not closed."""
+
     def end(self, ending: Ending) -> None:
         if not self.done.called:
             self.done.callback(RelayResult(ending, 1, 1, None, None))

@@ -65,6 +65,7 @@ class Relay:
         self._outward: Flow | None = None
         self._broken: tuple[End, str] | None = None
         self._first_closed: Side | None = Side.CLIENT if client_eof else None
+        self._is_backend_gone = False
         self._started_at = reactor.seconds()
         self._result: RelayResult | None = None
         self._finishing: IDelayedCall | None = None
@@ -102,6 +103,14 @@ class Relay:
         """Reset both connections; ``reason`` becomes the result's ``error``. Does nothing once the relay has ended."""
         self._end(Ending.ABORTED, str(reason))
 
+    def backend_gone(self) -> None:
+        """What is behind the backend's connection is no more, or about to end: nobody will read what is sent there.
+
+        So once it has sent its FIN, and that is passed on, there is nothing left to do, whatever the client does.
+        """
+        self._is_backend_gone = True
+        self.sent_fin()
+
     def _begin(self) -> None:
         poller = Poller.of(self._reactor)
         poller.tick()
@@ -135,8 +144,12 @@ class Relay:
 
     def sent_fin(self) -> None:
         """A FIN has been passed on; after both there is nothing left to do."""
-        if self._inward and self._inward.fin_passed and self._outward and self._outward.fin_passed:
+        if not (self._inward and self._outward and self._outward.fin_passed):
+            return
+        if self._inward.fin_passed:
             self._end(Ending.BOTH_CLOSED, None)
+        elif self._is_backend_gone:
+            self._end(Ending.BACKEND_GONE, "backend: gone")
 
     def lost(self, end: End, error: OSError) -> None:
         """The connection of ``end`` broke. What came from it before may still be passed on; nothing goes to it."""
@@ -192,8 +205,8 @@ class Relay:
 
 def _reason(ending: Ending, side: Side) -> type[ConnectionDone | ConnectionLost | ConnectionAborted]:
     """Why the connection of ``side`` is closed; ConnectionAborted resets it."""
-    if ending is Ending.BOTH_CLOSED:
-        return ConnectionDone
+    if ending is Ending.BOTH_CLOSED or (ending is Ending.BACKEND_GONE and side is Side.CLIENT):
+        return ConnectionDone  # what is still on its way to the client gets there
     if ending is _RESET_OF[side]:
         return ConnectionLost
     return ConnectionAborted

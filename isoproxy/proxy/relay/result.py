@@ -22,6 +22,8 @@ class Ending(enum.Enum):
     """The client's connection broke (a reset, or the network gave it up); the backend's was reset."""
     BACKEND_RESET = "backend_reset"
     """The backend's connection broke; the client's was reset."""
+    BACKEND_GONE = "backend_gone"
+    """What was behind the backend's connection is no more, and all that it had sent was passed on, its FIN included."""
     ABORTED = "aborted"
     """We ended it: both connections were reset."""
     FAILED = "failed"

@@ -242,6 +242,37 @@ async def test_abort_before_the_start_ends_it_all_the_same() -> None:
         assert reasons(relayed) == [ConnectionAborted, ConnectionAborted]
 
 
+@pytest.mark.parametrize("told_first", [True, False])
+@pytest_twisted.ensureDeferred
+async def test_a_backend_that_is_gone_has_said_all_with_its_fin_and_all_of_it_arrives(told_first: bool) -> None:
+    async with running() as relayed:
+        if told_first:
+            relayed.relay.backend_gone()
+        answer = pattern(100_000)
+        await thread(relayed.backend.sendall, answer)
+        relayed.backend.shutdown(socket.SHUT_WR)
+        if not told_first:
+            await until(lambda: relayed.relay.bytes_out == len(answer))
+            await pause(0.05)
+            assert not relayed.done.called
+            relayed.relay.backend_gone()
+        result = await relayed.result()
+        assert (result.ending, result.first_closed) == (Ending.BACKEND_GONE, Side.BACKEND)
+        assert reasons(relayed) == [ConnectionDone, ConnectionAborted]
+        assert await thread(read_all, relayed.client) == answer
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_backend_that_is_to_go_serves_until_its_fin() -> None:
+    async with running() as relayed:
+        relayed.relay.backend_gone()
+        relayed.client.sendall(b"question")
+        assert await thread(relayed.backend.recv, 100) == b"question"
+        relayed.backend.sendall(b"answer")
+        assert await thread(relayed.client.recv, 100) == b"answer"
+        assert not relayed.done.called
+
+
 @pytest_twisted.ensureDeferred
 async def test_cancelling_aborts() -> None:
     async with running() as relayed:
