@@ -17,7 +17,9 @@ from isoproxy.kube.limits import Limits
 from isoproxy.kube.resources import Json, Resource
 from isoproxy.kube.retry import RetryPolicy
 from isoproxy.kube.sender import Observer, Sender
+from isoproxy.kube.shape import page_of
 from isoproxy.kube.watch import HttpWatch
+from isoproxy.model.jsontext import parse_json
 
 LIST_RESTARTS = 2  # a list whose snapshot expires between pages is begun again so often
 
@@ -175,17 +177,17 @@ class KubeClient:
         for _ in range(self._limits.pages):
             request = Request(verb="list", resource=resource, method="GET", target=path + _query(parameters))
             page = _parse(await self._sender.call(request, limit=self._limits.page))
-            metadata = page.get("metadata") or {}
-            version = version or metadata.get("resourceVersion", "")
-            for item in page.get("items") or ():
+            found, versioned, more = page_of(page)
+            version = version or versioned
+            for item in found:
                 item.setdefault("apiVersion", resource.api_version)  # built-in kinds leave both out of lists
                 item.setdefault("kind", resource.kind)
                 items.append(item)
             if not version:
                 raise BadReply("a list without a resourceVersion")
-            if not metadata.get("continue"):
+            if not more:
                 return ListResult(items, version)
-            parameters["continue"] = metadata["continue"]
+            parameters["continue"] = more
         raise BadReply(f"a list of more than {len(items)} objects")
 
     async def _call(self, request: Request) -> bytes:
@@ -211,8 +213,8 @@ def _json(body: Patch) -> bytes:
 
 def _parse(body: bytes) -> Json:
     try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        answer = parse_json(body)
+    except ValueError as error:
         raise BadReply("a reply that is no JSON") from error
     if not isinstance(answer, dict):
         raise BadReply("a reply that is no JSON object")

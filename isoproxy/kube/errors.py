@@ -1,12 +1,15 @@
 """What can go wrong with a request, by class. Match on class or status, never on message text. Pure."""
 
-import json
 from collections.abc import Mapping
 from typing import ClassVar
 
 from isoproxy.kube.resources import Json
+from isoproxy.model.jsontext import parse_json
+from isoproxy.model.text import one_line
 
 MAX_MESSAGE = 1024  # characters of a server's message that are kept
+MAX_REASON = 100  # and of its reason, which is a word
+MAX_SECONDS = 10 * 365 * 86_400  # a Retry-After past any time that we would wait
 
 
 class KubeError(Exception):
@@ -77,7 +80,7 @@ class ApiError(KubeError):
     ) -> None:
         self.status = status
         self.reason = reason or self.default_reason
-        self.message = message[:MAX_MESSAGE]
+        self.message = one_line(message, MAX_MESSAGE)
         self.details: Json = details if details is not None else {}
         self.retry_after = retry_after
         super().__init__(f"{status} {self.reason}".rstrip() + (f": {self.message}" if self.message else ""))
@@ -103,6 +106,10 @@ class Forbidden(ApiError):
     """403"""
 
     default_reason = "Forbidden"
+
+
+class NamespaceTerminating(Forbidden):
+    """403 for a create: the namespace is being deleted, for good, with all that is in it."""
 
 
 class NotFound(ApiError):
@@ -169,7 +176,7 @@ def error_from_status(status: int, body: bytes, headers: Mapping[str, str]) -> A
         details = answer.get("details")
         retry_after = _seconds(details.get("retryAfterSeconds")) if isinstance(details, dict) else None
     if not answer:
-        answer = {"message": body[:MAX_MESSAGE].decode("utf-8", "replace").strip()}
+        answer = {"message": body[:MAX_MESSAGE].decode("utf-8", "replace")}
     return _build(status, answer, retry_after)
 
 
@@ -186,20 +193,29 @@ def _build(status: int, answer: Json, retry_after: float | None) -> ApiError:
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
     if status == 409 and reason == AlreadyExists.default_reason:
         kind = AlreadyExists
+    if status == 403 and _has_cause(details, NamespaceTerminating.__name__):
+        kind = NamespaceTerminating
     return kind(
         status,
-        reason=reason if isinstance(reason, str) else "",
+        reason=one_line(reason, MAX_REASON) if isinstance(reason, str) else "",
         message=message if isinstance(message, str) else "",
         details=details if isinstance(details, dict) else {},
         retry_after=retry_after,
     )
 
 
+def _has_cause(details: object, reason: str) -> bool:
+    causes = details.get("causes") if isinstance(details, dict) else None
+    return isinstance(causes, list) and any(
+        isinstance(cause, dict) and cause.get("reason") == reason for cause in causes
+    )
+
+
 def _status_object(body: bytes) -> Json:
     """The `Status` a body holds; {} for a gateway's HTML page, a truncated body, or nothing."""
     try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
+        answer = parse_json(body)
+    except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}
 
@@ -207,7 +223,7 @@ def _status_object(body: bytes) -> Json:
 def _seconds(value: object) -> float | None:
     """Whole seconds of a Retry-After; None for its date form, which no API server sends, or anything odd."""
     if isinstance(value, str) and value.strip().isdecimal():
-        return float(value)
+        return min(float(value), MAX_SECONDS)
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return float(value)
+        return float(min(value, MAX_SECONDS))
     return None

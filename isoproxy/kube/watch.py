@@ -1,9 +1,8 @@
 """One watch: a reply that goes on for minutes, a JSON event on each line."""
 
-import json
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
@@ -17,6 +16,8 @@ from isoproxy.kube.api import EventType, WatchEvent
 from isoproxy.kube.deadline import with_deadline
 from isoproxy.kube.errors import Gone, KubeError, WatchBroken, WatchEnded, WatchExpired, error_from_object
 from isoproxy.kube.limits import Limits
+from isoproxy.kube.shape import fault
+from isoproxy.model.jsontext import parse_json
 
 _TYPES = frozenset(get_args(EventType))
 
@@ -199,13 +200,17 @@ def parse_event(line: bytes) -> WatchEvent | None:
     Raises WatchExpired or another KubeError when it tells of an error, and WatchBroken when it is no event.
     """
     try:
-        event = json.loads(line)
+        event = parse_json(line)
         kind, item = event["type"], event["object"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise WatchBroken("a line that is no event") from error
-    if not isinstance(item, dict):
-        raise WatchBroken("an event without an object")
+    if not isinstance(kind, str) or not isinstance(item, dict):
+        raise WatchBroken("an event without a type or an object")
     if kind == "ERROR":
         failure = error_from_object(item)
         raise WatchExpired(str(failure)) if isinstance(failure, Gone) else failure
-    return WatchEvent(kind, item) if kind in _TYPES else None
+    if kind not in _TYPES:
+        return None
+    if problem := fault(item, bookmark=kind == "BOOKMARK"):
+        raise WatchBroken(f"an event with object{problem}")
+    return WatchEvent(cast(EventType, kind), item)

@@ -107,7 +107,7 @@ async def test_delete_carries_its_preconditions(server: ScriptedServer, client: 
 @ensureDeferred
 async def test_a_list_is_put_together_from_its_pages(server: ScriptedServer, make_client: MakeClient) -> None:
     client = make_client(server.url, limits=Limits(page_items=2))
-    items = [{"metadata": {"name": name}} for name in "abc"]
+    items = [{"metadata": POD["metadata"] | {"name": name}} for name in "abc"]
     server.then(
         reply(200, {"metadata": {"resourceVersion": "9", "continue": "c/1"}, "items": items[:2]}),
         reply(200, {"metadata": {"resourceVersion": "9"}, "items": items[2:]}),
@@ -138,7 +138,7 @@ async def test_an_empty_list_has_a_cursor_too(server: ScriptedServer, client: Ku
 
 def page(rest: str = "") -> Any:
     metadata = {"resourceVersion": "9"} | ({"continue": rest} if rest else {})
-    return reply(200, {"metadata": metadata, "items": [{"metadata": {"name": "a"}}]})
+    return reply(200, {"metadata": metadata, "items": [POD]})
 
 
 @ensureDeferred

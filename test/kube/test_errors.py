@@ -114,6 +114,18 @@ def test_no_body_and_no_header_makes_it_fail(status: int, body: bytes, header: s
     assert str(error)
 
 
+def test_what_a_server_says_is_told_in_a_line() -> None:
+    body = status_body(reason="Bad\nRequest", message='conflicts with "x":\n- .spec.a\x1b[2J\n- .spec.b')
+    assert str(error_from_status(400, body, {})) == '400 Bad Request: conflicts with "x": - .spec.a [2J - .spec.b'
+
+
+def test_a_wait_beyond_all_numbers_is_only_long() -> None:
+    for seconds in (10**400, "9" * 400):
+        retry_after = error_from_object({"details": {"retryAfterSeconds": seconds}}).retry_after
+        assert retry_after is not None
+        assert 1e8 < retry_after < 1e9
+
+
 @settings(deadline=None)
 @given(answer=st.dictionaries(st.sampled_from(["reason", "message", "details", "code"]), JSON))
 def test_no_error_event_makes_it_fail(answer: dict[str, Any]) -> None:

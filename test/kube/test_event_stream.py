@@ -131,7 +131,19 @@ def test_a_line_without_end_is_bounded() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"{", b"[]", b'"x"', b"null", b'{"type":"ADDED"}', b'{"type":"ADDED","object":[]}', b"\xff", b"[" * 100_000],
+    [
+        b"{",
+        b"[]",
+        b'"x"',
+        b"null",
+        b'{"type":"ADDED"}',
+        b'{"type":"ADDED","object":[]}',
+        b'{"type":["ADDED"],"object":{}}',
+        b'{"type":"ADDED","object":{"metadata":{"name":"a"}}}',
+        b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":7}}}',
+        b"\xff",
+        b"[" * 100_000,
+    ],
 )
 def test_what_is_no_event_breaks_the_watch(line: bytes) -> None:
     with pytest.raises(WatchBroken):

@@ -237,7 +237,7 @@ async def test_a_watch_that_is_not_read_from_holds_the_server_up(
     await until(lambda: stream.request)
     stream.send(event("ADDED", "1"))
     await first
-    filler = {"type": "ADDED", "object": {"metadata": {}, "filler": "x" * 10_000}}
+    filler = {"type": "ADDED", "object": pod("6") | {"filler": "x" * 10_000}}
     for _ in range(2000):  # 20 MB: more than the kernel holds for a reader that stops
         stream.send(filler)
     stream.send(event("ADDED", "last"))

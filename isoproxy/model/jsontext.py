@@ -1,0 +1,51 @@
+"""JSON as an API server reads it, whoever wrote it. Pure."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NoReturn
+
+MOST_DEPTH: Final = 100
+"""How deep what is too deep for Python's parser is read; no object that anybody has a use for is half as deep."""
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+
+
+def parse_json(text: bytes) -> Any:
+    """Return the value that ``text`` is; raises ValueError, with a message of one line, where it is none.
+
+    What is no Unicode is replaced, as API servers do. What is nested too deeply to be read is null: in a list of many
+    objects one of them must not hide the others.
+    """
+    try:
+        return _parse(text)
+    except RecursionError:
+        return _parse(b"".join(_cut(text)))
+
+
+def _parse(text: bytes) -> Any:
+    value = json.loads(text.decode("utf-8", "replace"), parse_constant=_refuse)
+    if _SURROGATE.search(text):  # halves of pairs, maybe, which cannot be written to anything
+        whole = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass")
+        value = json.loads(whole.decode("utf-16", "replace"))
+    return value
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _cut(text: bytes) -> Iterator[bytes]:
+    """Yield the parts of ``text`` that are not too deep, with a null for each of the others."""
+    depth = kept = 0
+    for token in _TOKEN.finditer(text):
+        if token[0] in b"[{":
+            depth += 1
+            if depth == MOST_DEPTH + 1:
+                yield text[kept : token.start()] + b"null"
+        elif token[0] in b"]}":
+            depth -= 1
+            if depth == MOST_DEPTH:
+                kept = token.end()
+    if depth <= MOST_DEPTH:
+        yield text[kept:]
