@@ -110,6 +110,7 @@ class Application(Service):
             namespace=namespace,
             identity=self._identity,
             make=self._operator_over,
+            lease=self._settings.election_lease,
         )
 
     def _operator_over(self, api: KubeApi) -> Reconciler:

@@ -36,8 +36,8 @@ class Local:
 class Settings:
     """Everything the composition root needs. Times are seconds; ``bind`` "" is every address.
 
-    ``election_namespace`` is where operators agree on a leader; "" where each acts. ``proxies`` is what the operator
-    deploys them from; None where it does not.
+    ``election_namespace`` is where operators agree on a leader, "" where each acts; ``election_lease`` is the Lease by
+    which they do. ``proxies`` is what the operator deploys them from; None where it does not.
     """
 
     role: Role
@@ -45,6 +45,7 @@ class Settings:
     connection: Connection | None
     namespaces: tuple[str, ...]
     election_namespace: str
+    election_lease: str
     proxies: ProxyImage | None
     service: ServiceName | None
     bind: str

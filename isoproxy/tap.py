@@ -15,12 +15,13 @@ from twisted.python import usage
 
 from isoproxy.app import Application
 from isoproxy.kube.config import ConfigError, Connection, load_connection, own_namespace
+from isoproxy.model.leaderlease import LEASE_NAME
 from isoproxy.model.proxies import ProxyImage, PullPolicy
 from isoproxy.model.proxyaccess import API_SERVER_PORTS
 from isoproxy.settings import Local, Role, ServiceName, Settings
 
 LEAST_GRACE = 10
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 LONGEST = 7 * 86400
 LAST_PORT = 65535
 
@@ -48,6 +49,7 @@ class Options(usage.Options):
         ["service", None, None, "with --role proxy: the DedicatedService to serve, as NAMESPACE/NAME"],
         ["listen", None, None, "with --role proxy: endpoint for clients, such as tcp:9090 [the service's port]"],
         ["leader-election-namespace", None, None, "where operators agree on a leader [the pod's own, else default]"],
+        ["leader-election-id", None, None, f"the Lease by which they agree [{LEASE_NAME}]"],
         ["proxy-image", None, None, "with --role operator: deploy each service's proxies, from this image"],
         ["proxy-pull-policy", None, PullPolicy.IF_NOT_PRESENT.value, "when to pull it: IfNotPresent, Always, Never"],
         ["drain-timeout", None, None, "seconds that connections get to end at a stop [30; 0 with --local]"],
@@ -100,9 +102,10 @@ class Options(usage.Options):
         if self["bind"] and not (isIPAddress(self["bind"]) or isIPv6Address(self["bind"])):
             raise usage.UsageError(f"--bind: {self['bind']!r} is no IP address")
         for name in self["namespaces"]:
-            _check_namespace("namespace", name)
-        if self["leader-election-namespace"] is not None:
-            _check_namespace("leader-election-namespace", self["leader-election-namespace"])
+            _check_name("namespace", name, "namespace")
+        for option, kind in (("leader-election-namespace", "namespace"), ("leader-election-id", "Lease")):
+            if self[option] is not None:
+                _check_name(option, self[option], kind)
         self["proxy-grace"] = int(_seconds("proxy-grace", self["proxy-grace"], LEAST_GRACE))
         if self["drain-timeout"] is None:
             self["drain-timeout"] = "0" if self["local"] else "30"
@@ -127,8 +130,9 @@ class Options(usage.Options):
             raise usage.UsageError("--listen is for --role proxy; services say their port themselves")
         if self["leader-elect"] and (role is not Role.OPERATOR or self["local"]):
             raise usage.UsageError("--leader-elect is for --role operator on a cluster")
-        if self["leader-election-namespace"] is not None and not self["leader-elect"]:
-            raise usage.UsageError("--leader-election-namespace goes with --leader-elect")
+        for option in ("leader-election-namespace", "leader-election-id"):
+            if self[option] is not None and not self["leader-elect"]:
+                raise usage.UsageError(f"--{option} goes with --leader-elect")
         self._check_proxies(role)
 
     def _check_proxies(self, role: Role) -> None:
@@ -151,6 +155,7 @@ class Options(usage.Options):
             connection=None if local else self._connection(),
             namespaces=tuple(self["namespaces"]),
             election_namespace=self._election_namespace(),
+            election_lease=self["leader-election-id"] or LEASE_NAME,
             proxies=self._proxies(),
             service=_service_name(self["service"]),
             bind=self["bind"] if self["bind"] is not None else ("127.0.0.1" if local else ""),
@@ -211,9 +216,9 @@ def _port(option: str, text: str) -> int:
     return int(text)
 
 
-def _check_namespace(option: str, name: str) -> None:
-    if not _NAMESPACE.fullmatch(name):
-        raise usage.UsageError(f"--{option}: {name!r} is no name of a namespace")
+def _check_name(option: str, name: str, kind: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise usage.UsageError(f"--{option}: {name!r} is no name of a {kind}")
 
 
 def _check_endpoint(option: str, description: str | None) -> None:

@@ -71,7 +71,8 @@ def test_operators_that_agree_on_a_leader_do_so_in_a_namespace(kubeconfig: str) 
     assert settings(*operator).election_namespace == ""
     assert settings(*operator, "--leader-elect").election_namespace == (own_namespace() or "default")
     found = settings(*operator, "--leader-elect", "--leader-election-namespace", "ops")
-    assert found.election_namespace == "ops"
+    assert (found.election_namespace, found.election_lease) == ("ops", "isolation-proxy-operator")
+    assert settings(*operator, "--leader-elect", "--leader-election-id", "second").election_lease == "second"
 
 
 def test_proxies_are_deployed_where_there_is_an_image_of_them(kubeconfig: str) -> None:
@@ -116,6 +117,11 @@ def test_proxies_are_deployed_where_there_is_an_image_of_them(kubeconfig: str) -
         (
             ["--role", "operator", "--leader-elect", "--leader-election-namespace", "A"],
             "--leader-election-namespace: 'A' is no name of a namespace",
+        ),
+        (["--leader-election-id", "a"], "--leader-election-id goes with --leader-elect"),
+        (
+            ["--role", "operator", "--leader-elect", "--leader-election-id", "a/b"],
+            "--leader-election-id: 'a/b' is no name of a Lease",
         ),
         (["--proxy-image", "i"], "--proxy-image is for --role operator on a cluster"),
         (["--local", "--role", "operator", "--proxy-image", "i"], "--proxy-image is for --role operator on a cluster"),

@@ -16,6 +16,7 @@
     {{- if .Values.leaderElection.enabled }}
     - --leader-elect
     - --leader-election-namespace={{ .Release.Namespace }}
+    - --leader-election-id={{ include "operator.fullname" . }}
     {{- end }}
     {{- if .Values.metrics.enabled }}
     - --metrics-listen=tcp:{{ .Values.metrics.port }}

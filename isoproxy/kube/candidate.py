@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from isoproxy.model import leaderlease
-from isoproxy.model.leaderlease import LeaderLease
+from isoproxy.model.leaderlease import LEASE_NAME, LeaderLease
 from isoproxy.model.parsing import Json
 
 RENEW_SECONDS = 10.0
@@ -30,9 +30,10 @@ class Write:
 class Candidate:
     """One process that would lead."""
 
-    def __init__(self, identity: str) -> None:
-        """``identity`` is this process's alone, for ever."""
+    def __init__(self, identity: str, lease: str = LEASE_NAME) -> None:
+        """``identity`` is this process's alone, for ever; ``lease`` is what the Lease is called."""
         self._identity = identity
+        self._lease = lease
         self._seen: LeaderLease | None = None
         self._seen_at = 0.0  # when the Lease was first seen to be as it is
         self._is_absent = False
@@ -83,7 +84,7 @@ class Candidate:
         """Return the write that takes or renews the Lease, where ``may_hold`` allows it; in doubt until its reply."""
         self.in_doubt = True
         if self._seen is None or self._is_absent:
-            return Write(leaderlease.manifest(self._identity, wall), creates=True)
+            return Write(leaderlease.manifest(self._identity, wall, self._lease), creates=True)
         return Write(leaderlease.hold(self._seen, self._identity, wall), creates=False)
 
     def claimed(self, lease: LeaderLease, *, sent: float, replied: float) -> None:

@@ -40,16 +40,18 @@ class Election:
         identity: str,
         on_lead: Callable[[], None],
         on_lost: Callable[[], None],
+        lease: str = LEASE_NAME,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._api = api
         self._time = time
         self._namespace = namespace
         self._identity = identity
+        self._lease = lease
         self._on_lead = on_lead
         self._on_lost = on_lost
         self._jitter = jitter
-        self._candidate = Candidate(identity)
+        self._candidate = Candidate(identity, lease)
         self._is_running = False
         self._is_told = False  # that it leads
         self._holder: str | None = None  # as last logged
@@ -85,7 +87,7 @@ class Election:
         try:
             await Deferred.fromCoroutine(self._release()).addTimeout(TRY_SECONDS, self._time.reactor)
         except (KubeError, ValueError, DeferredTimeoutError) as error:
-            log.warn("{lease} is not released, and runs out: {error!r}", lease=LEASE_NAME, error=error)
+            log.warn("{lease} is not released, and runs out: {error!r}", lease=self._lease, error=error)
 
     def _try(self) -> None:
         self._began = self._time.monotonic()
@@ -108,27 +110,27 @@ class Election:
 
     async def _look(self) -> LeaderLease | None:
         try:
-            return parse(LeaderLease, await self._api.get(LEASES, LEASE_NAME, namespace=self._namespace))
+            return parse(LeaderLease, await self._api.get(LEASES, self._lease, namespace=self._namespace))
         except NotFound:
             return None
 
     async def _send(self, write: Write) -> Json:
         if write.creates:
             return await self._api.create(LEASES, write.body, namespace=self._namespace)
-        return await self._api.patch(LEASES, LEASE_NAME, write.body, namespace=self._namespace)
+        return await self._api.patch(LEASES, self._lease, write.body, namespace=self._namespace)
 
     async def _release(self) -> None:
         if self._candidate.in_doubt:
             self._candidate.saw(await self._look(), self._time.monotonic())
         patch = self._candidate.release(self._time.utcnow())
         if patch is not None:
-            left = await self._api.patch(LEASES, LEASE_NAME, patch, namespace=self._namespace)
+            left = await self._api.patch(LEASES, self._lease, patch, namespace=self._namespace)
             self._candidate.saw(parse(LeaderLease, left), self._time.monotonic())
-            log.info("{identity} left {lease} to the others", identity=self._identity, lease=LEASE_NAME)
+            log.info("{identity} left {lease} to the others", identity=self._identity, lease=self._lease)
 
     def _succeeded(self, _: None) -> None:
         if self._failures:
-            log.info("{lease} is within reach again", lease=LEASE_NAME)
+            log.info("{lease} is within reach again", lease=self._lease)
         self._failures = 0
         holder = self._candidate.holder
         if holder not in (self._holder, "", self._identity):
@@ -142,7 +144,7 @@ class Election:
             return  # somebody was faster: look again
         self._failures += 1
         if self._failures == 1:
-            log.warn("{lease} is out of reach: {error!r}; trying on", lease=LEASE_NAME, error=failure.value)
+            log.warn("{lease} is out of reach: {error!r}; trying on", lease=self._lease, error=failure.value)
         if not failure.check(KubeError, ValueError, DeferredTimeoutError):
             failure.raiseException()
 

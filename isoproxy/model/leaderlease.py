@@ -10,6 +10,7 @@ from isoproxy.model.parsing import Json, model
 from isoproxy.model.timestamps import rfc3339
 
 LEASE_NAME: Final = "isolation-proxy-operator"
+"""What it is called unless operators are told otherwise: all of one namespace agree on one leader then."""
 LEASE_SECONDS: Final = 15
 """For how long others wait once they see the Lease no longer change."""
 
@@ -36,12 +37,12 @@ class LeaderLease:
         return self.spec.holder_identity
 
 
-def manifest(identity: str, now: datetime) -> Json:
-    """Return the Lease as its first holder creates it."""
+def manifest(identity: str, now: datetime, name: str = LEASE_NAME) -> Json:
+    """Return the Lease called ``name`` as its first holder creates it."""
     return {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
-        "metadata": {"name": LEASE_NAME},
+        "metadata": {"name": name},
         "spec": _held(identity, now) | {"acquireTime": _micro(now), "leaseTransitions": 0},
     }
 

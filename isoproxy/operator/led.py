@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from isoproxy.kube.api import KubeApi
 from isoproxy.kube.election import Election
 from isoproxy.kube.leaderapi import LeaderApi
+from isoproxy.model.leaderlease import LEASE_NAME
 from isoproxy.operator.reconciler import Reconciler
 from isoproxy.timesource import TimeSource
 
@@ -32,9 +33,11 @@ class LedOperator(Service):
         namespace: str,
         identity: str,
         make: Callable[[KubeApi], Reconciler],
+        lease: str = LEASE_NAME,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """``namespace`` is the Lease's; ``make`` makes the operator over a client whose writes need leadership."""
+        """``namespace`` and ``lease`` say by which Lease; ``make`` makes the operator over a client whose writes need
+        leadership."""
         self._time = time
         self._is_over = False
         self._api = LeaderApi(api, leads=lambda: self._election.leads and not self._is_over)
@@ -47,6 +50,7 @@ class LedOperator(Service):
             identity=identity,
             on_lead=self._operator.lead,
             on_lost=self._lost,
+            lease=lease,
             jitter=jitter,
         )
 

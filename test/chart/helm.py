@@ -58,14 +58,18 @@ def _nested(values: Mapping[str, Any]) -> Json:
     return nested
 
 
-def rendered(values: Mapping[str, Any] | None = None, *options: str, chart: Path = CHART) -> list[Json]:
+def rendered(
+    values: Mapping[str, Any] | None = None, *options: str, chart: Path = CHART, release: str = RELEASE
+) -> list[Json]:
     """Return the objects of the chart with some values set, for a server of today; raises HelmError."""
-    return parsed(template(values, f"--api-versions={POLICIES}", *options, chart=chart))
+    return parsed(template(values, f"--api-versions={POLICIES}", *options, chart=chart, release=release))
 
 
-def template(values: Mapping[str, Any] | None = None, *options: str, chart: Path = CHART) -> str:
+def template(
+    values: Mapping[str, Any] | None = None, *options: str, chart: Path = CHART, release: str = RELEASE
+) -> str:
     """Return what helm would send to a server that offers what the options say; raises HelmError."""
-    return helm("template", RELEASE, chart, f"--namespace={NAMESPACE}", *options, values=values)
+    return helm("template", release, chart, f"--namespace={NAMESPACE}", *options, values=values)
 
 
 def parsed(text: str) -> list[Json]:

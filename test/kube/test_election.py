@@ -74,7 +74,9 @@ class World:
         self.elections: dict[str, Election] = {}
         self.told: list[str] = []
 
-    def candidate(self, name: str, *, clock_off_by: float = 0.0, seed: int = 0, start: bool = True) -> Network:
+    def candidate(
+        self, name: str, *, clock_off_by: float = 0.0, seed: int = 0, start: bool = True, lease: str = LEASE_NAME
+    ) -> Network:
         """Begin to take part; its time of day may be wrong."""
         clock, epoch = self.clock, datetime.fromtimestamp(EPOCH, UTC)
         shown = epoch + timedelta(seconds=clock_off_by)
@@ -86,6 +88,7 @@ class World:
             identity=name,
             on_lead=lambda: self.told.append(f"+{name}"),
             on_lost=lambda: self.told.append(f"-{name}"),
+            lease=lease,
             jitter=random.Random(seed).random,
         )
         if start:
@@ -139,6 +142,19 @@ def two(world: World) -> World:
     world.settle(20)
     assert (world.leaders(), world.told) == (["a"], ["+a"])
     return world
+
+
+def test_those_of_another_lease_have_a_leader_of_their_own(world: World) -> None:
+    world.candidate("a")
+    world.candidate("other", lease="second-release")
+    for _ in range(60):
+        world.clock.advance(1)
+    assert world.leaders() == ["a", "other"]
+    assert world.lease()["spec"]["holderIdentity"] == "a"
+    found = world.now(world.hand.get(LEASES, "second-release", namespace="ops"))
+    assert found["spec"]["holderIdentity"] == "other"
+    world.stop("other")
+    assert world.leaders() == ["a"]
 
 
 def test_the_lease_says_who_leads_and_since_when(two: World) -> None:
