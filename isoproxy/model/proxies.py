@@ -19,6 +19,9 @@ LAST_WORDS_SECONDS = 30
 """What is left after the drain for records and for the Lease, before the kubelet kills the process."""
 HUNG_SECONDS = 30
 """What a proxy that does not answer its liveness probe gets to end: it will not drain, and so has no use for a day."""
+START_SECONDS = 300
+"""A Deployment whose new proxies are not ready by then is told to fail: to pull the image may take minutes, and the
+startup probe alone waits for two."""
 BACKLOG = 1024
 """Connections that may arrive between two turns of a proxy's reactor."""
 DEFAULT_RESOURCES: Json = {"requests": {"cpu": "100m", "memory": "128Mi"}}
@@ -69,6 +72,7 @@ def deployment(service: DedicatedService, image: ProxyImage) -> Json:
         "spec": {
             "replicas": service.spec.proxy.replicas,
             "selector": selector,
+            "progressDeadlineSeconds": START_SECONDS,
             # One more first, then one less: clients always find as many as were asked for.
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "template": {

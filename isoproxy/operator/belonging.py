@@ -28,6 +28,18 @@ def pods(service: ObjectMeta, among: Iterable[Pod]) -> list[Pod]:
     return [pod for pod in neighbours(service, among) if recorded(pod)]
 
 
+def proxy_pods(service: ObjectMeta, among: Iterable[Pod]) -> list[Pod]:
+    """Return the Pods of the service's proxies, as far as they say: nothing is ended or proved by them."""
+    of_replica_set = f"{names.proxy_name(service.name)}-"
+    return [
+        pod
+        for pod in neighbours(service, among)
+        if any(
+            one.kind == "ReplicaSet" and one.name.startswith(of_replica_set) for one in pod.metadata.owner_references
+        )
+    ]
+
+
 def recorded(pod: Pod) -> bool:
     """Whether a Pod was made for an IsolationPod, as far as it says."""
     return pod.metadata.owner_uid("IsolationPod") != ""

@@ -5,6 +5,8 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from pydantic import Field
+
 from isoproxy.kube.resources import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -19,7 +21,8 @@ from isoproxy.kube.resources import (
 from isoproxy.model import names
 from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.metadata import ObjectMeta
-from isoproxy.model.parsing import Json, parse
+from isoproxy.model.parsing import Json, model, parse
+from isoproxy.model.pod import Condition
 from isoproxy.model.proxies import ProxyImage
 from isoproxy.operator.actions import Child
 from isoproxy.operator.observed import ChildObject
@@ -29,6 +32,17 @@ from isoproxy.operator.observed import ChildObject
 class _Sort:
     resource: Resource
     name: Callable[[str], str] = names.proxy_name
+
+
+@model
+class _Status:
+    conditions: tuple[Condition, ...] = ()
+
+
+@model
+class _Seen:
+    metadata: ObjectMeta
+    status: _Status = Field(default_factory=_Status)
 
 
 _SORTS = {
@@ -100,9 +114,10 @@ def find(child: Child, service: DedicatedService, among: Iterable[ChildObject]) 
 
 
 def parse_child(obj: Json) -> ChildObject:
-    """Return the identity of an object, and a fingerprint of all that its maker may have decided."""
+    """Return the identity of an object, and a fingerprint of all that its maker may have decided: not of its status."""
     content = {key: part for key, part in obj.items() if key not in ("apiVersion", "kind", "metadata", "status")}
-    return ChildObject(metadata=parse(ObjectMeta, obj["metadata"]), content=fingerprint(content))
+    seen = parse(_Seen, obj)
+    return ChildObject(seen.metadata, fingerprint(content), seen.status.conditions)
 
 
 def fingerprint(part: Json) -> str:

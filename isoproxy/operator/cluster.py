@@ -104,7 +104,8 @@ class Cluster:
     """Every object that the operator decides from, in the given namespaces (none given: all of them).
 
     ``on_change`` is called with the uids of the services that something was seen of. The kinds that proxies are made
-    of are watched only where there is an image to make them from: it takes rights that nothing else does.
+    of are watched only where there is an image to make them from: it takes rights that nothing else does. So are the
+    proxies' pods, for what keeps them from starting.
     """
 
     def __init__(
@@ -125,6 +126,8 @@ class Cluster:
         self.records: Kind[IsolationPod] = Kind()
         self.pods: Kind[Pod] = Kind()
         self.leases: Kind[ProxyLease] = Kind()
+        self.proxy_pods: Kind[Pod] = Kind()
+        self._deploys_proxies = proxy_image is not None
         self.children: dict[Resource, Kind[ChildObject]] = {
             resource: Kind() for resource in childkinds.resources(proxy_image)
         }
@@ -153,6 +156,9 @@ class Cluster:
         isolated = f"{ours},{names.LABEL_ROLE}={names.ROLE_POD}"  # and not the proxies' own
         self._follow(self.pods, PODS, parser(Pod), namespace, isolated)
         self._follow(self.leases, LEASES, parser(ProxyLease), namespace, ours)
+        if self._deploys_proxies:
+            proxying = f"{ours},{names.LABEL_ROLE}={names.ROLE_PROXY}"
+            self._follow(self.proxy_pods, PODS, parser(Pod), namespace, proxying)
         for resource, kind in self.children.items():
             self._follow(kind, resource, childkinds.parse_child, namespace, ours)
 
@@ -209,8 +215,9 @@ class Cluster:
 
     def forget(self, uid: str) -> None:
         """Drop what is kept of a service that is gone, and of which nothing is left."""
-        for kind in self._kinds():
+        for kind in (*self._kinds(), self.proxy_pods):
             kind.forget(uid)
 
     def _kinds(self) -> tuple[Kind[Any], ...]:
+        # Not the proxies' pods: those of a deleted service, which may take a day to end, leave nothing to be done.
         return self.records, self.pods, self.leases, *self.children.values()

@@ -7,7 +7,7 @@ from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.isolationpod import IsolationPod
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import Json
-from isoproxy.model.pod import Pod
+from isoproxy.model.pod import Condition, Pod
 from isoproxy.model.proxies import ProxyImage
 from isoproxy.model.proxylease import ProxyLease
 from isoproxy.operator.actions import Child
@@ -18,10 +18,12 @@ from isoproxy.operator.pacing import Pacing
 
 @dataclass(frozen=True, slots=True)
 class ChildObject:
-    """An object that a service has one of: its identity, and a fingerprint of what is in it."""
+    """An object that a service has one of: its identity, a fingerprint of what is in it, and how its controller says
+    that it fares."""
 
     metadata: ObjectMeta
     content: str
+    conditions: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ class Observed:
     ``pods`` and ``proxies`` are keyed by name and by instance; ``since`` tells from when (monotonic seconds) each fact
     has held; ``unseen_pods`` counts creations of unknown outcome. ``obstacles`` are of children not to be tried again
     yet, ``contested`` are those not to be put right again yet; ``family`` is what the last pass found them to be.
-    ``proxy_image`` is None where the service's proxies are somebody else's business.
+    ``proxy_image`` is None where the service's proxies are somebody else's business; ``proxy_pods`` are known only
+    where they are not.
     """
 
     service: DedicatedService
@@ -110,6 +113,7 @@ class Observed:
     obstacles: Mapping[Child, Obstacle] = field(default_factory=dict)
     contested: frozenset[Child] = frozenset()
     proxy_image: ProxyImage | None = None
+    proxy_pods: tuple[Pod, ...] = ()
     family: Family | None = None
     pacing: Pacing = field(default_factory=Pacing)
     since: Mapping[Fact, float] = field(default_factory=dict)

@@ -224,6 +224,7 @@ class Reconciler(Service):
             obstacles=memory.obstacles.standing(now),
             contested=memory.contests.paused(now),
             proxy_image=self._proxy_image,
+            proxy_pods=tuple(belonging.proxy_pods(meta, cluster.proxy_pods.of(uid, now))),
             family=memory.family,
             pacing=memory.pacing,
             since=memory.since,

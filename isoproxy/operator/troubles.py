@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 
 from isoproxy.model.dedicatedservice import InvalidService
+from isoproxy.operator import belonging
+from isoproxy.operator.actions import Child
 from isoproxy.operator.liveness import Verdict
 from isoproxy.operator.observed import Observed
 from isoproxy.operator.standing import Entry, Standing
+
+_FAILING = (("ReplicaFailure", "True"), ("Progressing", "False"))
+"""Conditions of a Deployment that cannot make its pods, or whose pods have not become ready in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,7 @@ def troubles(observed: Observed, entries: tuple[Entry, ...]) -> list[Trouble]:
     if failing or observed.pacing.failures:
         why = failing or observed.pacing.trouble
         found.append(Trouble("PodsFailing", f"pods do not start: {why}", cause=why.partition(":")[0]))
+    found += _of_proxies(observed)
     proxies = observed.proxies.values()
     deaf = {proxy.lease.listen_error for proxy in proxies if proxy.lease and proxy.verdict is Verdict.ALIVE} - {""}
     found += [Trouble("ListenFailed", error, cause=error) for error in sorted(deaf)]
@@ -41,6 +47,18 @@ def troubles(observed: Observed, entries: tuple[Entry, ...]) -> list[Trouble]:
     lost = sorted(proxy.instance for proxy in proxies if proxy.verdict is Verdict.EXPIRED)
     found += [Trouble("ProxyLost", f"proxy {instance} is not heard of", cause=instance) for instance in lost]
     return found
+
+
+def _of_proxies(observed: Observed) -> list[Trouble]:
+    """Return what keeps proxies from running: of their pods, and of the Deployment where there are none to ask."""
+    # Those that ended for good are replaced, and may be left lying for long.
+    living = [pod for pod in observed.proxy_pods if not pod.ending and pod.status.phase not in ("Failed", "Succeeded")]
+    reasons = [pod.trouble for pod in sorted(living, key=lambda pod: pod.metadata.name) if pod.trouble][:1]
+    deployment = observed.children.get(Child.DEPLOYMENT)
+    if deployment is not None and belonging.made_for(deployment.metadata, observed.service.metadata.uid):
+        said = [condition for condition in deployment.conditions if (condition.type, condition.status) in _FAILING]
+        reasons += [f"{condition.reason}: {condition.message}" for condition in said]
+    return [Trouble("ProxiesFailing", f"a proxy does not run: {why}", cause=why.partition(":")[0]) for why in reasons]
 
 
 def of_invalid(service: InvalidService) -> list[Trouble]:
