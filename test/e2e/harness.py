@@ -1,7 +1,6 @@
 """Runs isoproxy as its users do, and looks at it from outside."""
 
 import json
-import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from test.e2e import proc
+from test.e2e.accesslog import Entry, entries
 from test.e2e.api import DEDIS, Api, Json
 from test.e2e.process import TREE, Process
 from test.e2e.waiting import BOUND, eventually
@@ -59,22 +59,17 @@ class Isoproxy(Process):
         found = self.wait_for_log(rf"default/{service} listens on ([\d.]+):(\d+)$")
         return found[1], int(found[2])
 
-    def ended(self, service: str | None = None) -> list[dict[str, str]]:
-        """Return the access log: one dict of strings for each connection that has ended."""
-        entries = []
-        for line in self.log.splitlines():
-            if found := re.search(r"service=\S+ client=\S+ .*$", line):
-                entry = dict(field.split("=", 1) for field in found[0].split(" "))
-                if service is None or entry["service"] == f"default/{service}":
-                    entries.append(entry)
-        return entries
+    def ended(self, service: str | None = None) -> list[Entry]:
+        """Return the access log: the connections that have ended."""
+        found = entries(self.log)
+        return [entry for entry in found if service is None or entry["service"] == f"default/{service}"]
 
     def outcomes(self, service: str, count: int, *, within: float = BOUND) -> list[str]:
         """Wait for ``count`` connections to have ended, and return how."""
 
         def enough() -> list[str]:
-            entries = self.ended(service)
-            return [entry["outcome"] for entry in entries] if len(entries) >= count else []
+            ended = self.ended(service)
+            return [entry["outcome"] for entry in ended] if len(ended) >= count else []
 
         return eventually(enough, f"the end of {count} connections to {service}", within=within)
 

@@ -11,7 +11,7 @@ from test.e2e.clients import is_cut
 from test.e2e.containers import container_service
 from test.e2e.waiting import eventually
 from test.installed.installation import KINDS, Installation, Space
-from test.installed.visitors import slow, visit
+from test.installed.visitors import check_warm, visit
 
 pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
 
@@ -44,7 +44,8 @@ def test_services_outlive_the_release_and_can_be_deleted_without_it(space: Space
     release.uninstall()
     eventually(lambda: operators(release) == [], "there is no operator")
     with space.outside():
-        assert slow([visit(address)]) == []
+        met = visit(address)
+    check_warm(space, met)
     with space.session(address) as command:
         assert command("echo here") == "here"
         began = time.monotonic()
