@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from test.cluster.cluster import Cluster
+from test.e2e.process import Process
 
 _SECONDS = 90.0
 
@@ -20,9 +21,8 @@ class Kubectl:
 
     def __call__(self, *arguments: str | Path, given: str | None = None) -> str:
         """Run it to its end, which must be a good one; return what it printed. ``given`` is its standard input."""
-        command = [str(self._program), *map(str, arguments)]
         done = subprocess.run(
-            self._cluster.sandbox.at(self._host, *command),
+            self._command(*arguments),
             env=os.environ | self.environment,
             input=given,
             capture_output=True,
@@ -32,6 +32,13 @@ class Kubectl:
         )
         assert done.returncode == 0, f"{arguments}: {done.stderr}{done.stdout}"
         return done.stdout
+
+    def following(self, *arguments: str | Path) -> Process:
+        """Start one that goes on until it is ended."""
+        return Process([*self._command(*arguments)], **self.environment)
+
+    def _command(self, *arguments: str | Path) -> list[str]:
+        return self._cluster.sandbox.at(self._host, str(self._program), *map(str, arguments))
 
     @property
     def environment(self) -> dict[str, str]:

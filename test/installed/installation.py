@@ -19,6 +19,7 @@ from test.cluster.programs import cache_folder, program
 from test.e2e.api import Api
 from test.e2e.clients import Address
 from test.e2e.containers import wait_until_listening
+from test.e2e.process import Process
 from test.e2e.waiting import eventually
 
 OPERATOR = f"deployment/{RELEASE}-controller-manager"
@@ -58,7 +59,20 @@ class Installation:
         where = ["--install", f"--namespace={NAMESPACE}", *options]
         kubeconfig = self.cluster.files.kubeconfig()
         helm("upgrade", RELEASE, chart, *where, values=VALUES | (values or {}), kubeconfig=kubeconfig)
+        self._wait_for_operator()
+
+    def rollback(self) -> None:
+        """Take it back to what it was before it was upgraded, and wait until that operator is there."""
+        helm("rollback", RELEASE, f"--namespace={NAMESPACE}", kubeconfig=self.cluster.files.kubeconfig())
+        self._wait_for_operator()
+
+    def _wait_for_operator(self) -> None:
         self.kubectl("rollout", "status", OPERATOR, f"--namespace={NAMESPACE}", PATIENCE)
+
+    def manifests(self) -> str:
+        """Return the manifests of all objects of it."""
+        kubeconfig = self.cluster.files.kubeconfig()
+        return helm("get", "manifest", RELEASE, f"--namespace={NAMESPACE}", kubeconfig=kubeconfig)
 
     def uninstall(self) -> None:
         """Uninstall it; the definitions stay."""
@@ -97,6 +111,10 @@ class Space:
     def kubectl(self, *arguments: str, given: str | None = None) -> str:
         """Run kubectl for this namespace to its good end; return what it printed."""
         return self._kubectl(f"--namespace={self.name}", *arguments, given=given)
+
+    def following(self, *arguments: str) -> Process:
+        """Start a kubectl for this namespace that goes on until it is ended."""
+        return self._kubectl.following(f"--namespace={self.name}", *arguments)
 
     def outside(self) -> AbstractContextManager[None]:
         """Have this thread, and what it starts, on the clients' host."""

@@ -1,6 +1,7 @@
 """What is left of the promises when parts are killed: told by clients outside that say which pod they met."""
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -30,6 +31,8 @@ LOAD = 0.7
 SERVICE: Json = container_service(
     "obey", ["obey"], replicas=BASE, proxy={"replicas": PROXIES}, service={"type": "NodePort", "port": 7000}
 )
+RECORDED = '--output=jsonpath={.metadata.name} {.status.phase} {.status.outcome}{"\\n"}'
+"""Has kubectl print what is written of a connection, in one line."""
 
 
 @pytest.fixture(scope="module")
@@ -129,12 +132,14 @@ def test_an_operator_that_is_killed_goes_on_where_it_was(
     assert still_there(sessions)
 
 
-def test_a_proxy_that_is_killed_takes_no_connection_of_another_along(
+def test_a_proxy_that_is_killed_takes_no_connection_of_another_along_and_its_own_are_recorded_as_lost(
     space: Space, address: Address, met: list[str], sessions: dict[str, Commander]
 ) -> None:
     uid = proxy_of(space, next(iter(sessions)))
     its = {pod for pod in sessions if proxy_of(space, pod) == uid}
-    with load(space, address, met, cut=True):
+    with space.following("get", "ipods", "--watch", RECORDED) as watch, load(space, address, met, cut=True):
+        for pod in sessions:
+            watch.wait_for_log(rf"^{pod} InUse $")
         os.kill(twistd_of(uid), signal.SIGKILL)
         for pod in its:
             lost = sessions.pop(pod).peer
@@ -142,6 +147,11 @@ def test_a_proxy_that_is_killed_takes_no_connection_of_another_along(
             lost.close()
         wait_for_restart(lambda: list(space.proxies("obey").values()), uid)
         eventually(lambda: not its & names(space.api.records("obey")), "its pods have ended", within=60)
+        for pod in its:
+            watch.wait_for_log(rf"^{pod} Released proxy_lost$")
+        ends = set(re.findall(r"^(\S+) Released (\S+)$", watch.log, re.MULTILINE))
+    assert {(pod, outcome) for pod, outcome in ends if pod in its} == {(pod, "proxy_lost") for pod in its}
+    assert not {pod for pod, _ in ends} & sessions.keys()
     assert still_there(sessions)
 
 
