@@ -10,7 +10,7 @@ import txaio
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 
 from isoproxy.kube.api import KubeApi
-from isoproxy.kube.errors import AlreadyExists, ApiError, Conflict, KubeError, NotFound
+from isoproxy.kube.errors import AlreadyExists, ApiError, Conflict, KubeError, NamespaceTerminating, NotFound
 from isoproxy.kube.resources import ISOLATION_PODS, LEASES, PODS
 from isoproxy.model import manifests, names
 from isoproxy.model.isolationpod import IsolationPod, Phase
@@ -136,7 +136,7 @@ class Applier:
         try:
             pod = await self._api.create(PODS, manifests.pod(service, record), namespace=namespace)
         except ApiError as error:
-            if error.may_have_happened:
+            if error.may_have_happened or isinstance(error, NamespaceTerminating):
                 raise
             # A quota, or an admission policy: a record without its Pod is a failure that the planner slows down for,
             # and must not hold up what else there is to do.

@@ -7,7 +7,15 @@ applied, but with what the API server made of it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from isoproxy.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound
+from isoproxy.kube.errors import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NamespaceTerminating,
+    NotFound,
+)
 from isoproxy.model.parsing import Json
 from isoproxy.operator.actions import ApplyChild, Child
 from isoproxy.operator.childkinds import STAGES, WALLS, is_own, title
@@ -107,8 +115,8 @@ def is_obstacle(child: Child, error: ApiError) -> bool:
 
     What stands before the pods is otherwise to be tried again soon.
     """
-    if isinstance(error, AlreadyExists | Conflict | NotFound):
-        return False  # somebody was faster
+    if isinstance(error, AlreadyExists | Conflict | NotFound | NamespaceTerminating):
+        return False  # somebody was faster, or there is nothing to wait for
     return child not in WALLS or isinstance(error, Forbidden | Invalid)
 
 

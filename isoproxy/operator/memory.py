@@ -25,6 +25,8 @@ class Memory:
     obstacles: Obstacles = field(default_factory=Obstacles)
     contests: Contests = field(default_factory=Contests)
     name: tuple[str, str] = ("", "")
+    is_doomed: bool = False
+    """Whether its namespace is being deleted, which nobody can take back."""
 
     def known_obstacles(self, service: DedicatedService, now: float) -> dict[Child, Obstacle]:
         """Return what is in the way as users see it: what is just being tried again, or undone by others, still is."""

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import LoopingCall
 
 from isoproxy.kube.api import KubeApi
+from isoproxy.kube.errors import NamespaceTerminating
 from isoproxy.model.dedicatedservice import DedicatedService, InvalidService
 from isoproxy.model.proxies import ProxyImage
 from isoproxy.model.timestamps import rfc3339
@@ -168,8 +169,9 @@ class Reconciler(Service):
             return math.inf
         memory = self._memories.setdefault(uid, Memory())
         service = self._cluster.services.get(uid)
-        if service is None or service.metadata.deletion_timestamp is not None:
-            result = await self._applier.apply(await self._housekeeping.leftovers(uid))
+        if service is None or service.metadata.deletion_timestamp is not None or memory.is_doomed:
+            doomed = memory.name if memory.is_doomed else None
+            result = await self._applier.apply(await self._housekeeping.leftovers(uid, doomed=doomed))
             _raise_first(result.failures)
             return math.inf
         if isinstance(service, InvalidService):
@@ -183,6 +185,8 @@ class Reconciler(Service):
         self._metrics.set_pods(*memory.name, _by_state(planned.entries))
         result = await self._applier.apply(planned.actions)
         self._remember(memory, planned, result, seen=observed.children)
+        if memory.is_doomed:
+            return 0.0
         current = self._publisher.current(service)
         known = memory.known_obstacles(service, self._time.monotonic())
         observed = replace(observed, obstacles={**known, **planned.obstacles})
@@ -197,6 +201,9 @@ class Reconciler(Service):
 
     def _remember(self, memory: Memory, planned: Plan, result: Result, *, seen: Mapping[Child, ChildObject]) -> None:
         now, known = self._time.monotonic(), memory.obstacles.known()
+        if any(isinstance(failure, NamespaceTerminating) for failure in result.failures):
+            memory.is_doomed = True
+            log.info("{name[0]} is being deleted, and {name[1]} ends with it", name=memory.name)
         for child, obstacle in result.obstacles.items():
             if known.get(child) != obstacle:
                 log.warn("{name[0]}/{name[1]}: {why}", name=memory.name, why=obstacle.message)

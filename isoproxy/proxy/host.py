@@ -114,11 +114,16 @@ class ProxyHost(Service):
 
     async def _drain(self, timeout: float) -> None:  # noqa: ASYNC109  # it is passed on
         self._is_draining = True
-        reflectors, self._reflectors = self._reflectors, []
-        await DeferredList([reflector.stop() for reflector in reflectors])
+        if self._service is None:
+            await self._watch_no_more()
         self._ending.update(self._proxies.values())
         self._proxies.clear()
         await DeferredList([self._end(proxy, timeout) for proxy in list(self._ending)])
+        await self._watch_no_more()
+
+    async def _watch_no_more(self) -> None:
+        reflectors, self._reflectors = self._reflectors, []
+        await DeferredList([reflector.stop() for reflector in reflectors])
 
     def _watch_services(self, namespace: str | None) -> Reflector[DedicatedService | InvalidService]:
         return Reflector(
@@ -151,11 +156,16 @@ class ProxyHost(Service):
         )
 
     def _settings_changed(self, change: Change[ProxySettings]) -> None:
-        # Settings that are gone end nothing: where the service is gone too, this process is told to end.
+        # Settings that are gone end nothing: where the service is gone too, this process is told to end, and then
+        # there is no other proxy for clients to be sent to meanwhile.
+        for proxy in (*self._proxies.values(), *self._ending):
+            proxy.expect_clients(change.new is not None)
         if change.new is not None and (change.new.namespace, change.new.service) == self._service:
             self._serve(self._service, change.new)
 
     def _serve(self, key: ServiceKey, settings: ProxySettings) -> None:
+        if self._is_draining:
+            return
         if not self._follows_port:
             settings = replace(settings, listen_port=0)  # always the same, so that it never opens its own port again
         proxy = self._proxies.get(key)

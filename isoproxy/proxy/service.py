@@ -92,6 +92,8 @@ class ProxyService(Service):
         self._draining: Deferred[None] | None = None
         self._when_drained: list[Deferred[None]] = []
         self._awaited: Deferred[None] | None = None
+        self._lingering: Deferred[None] | None = None
+        self._expects_clients = True
         self._cuts: list[IDelayedCall] = []
         self._is_cut_short = self._ended = False
 
@@ -199,6 +201,12 @@ class ProxyService(Service):
         self._sessions.apply(settings)
         self._listener.open(settings.listen_port)
 
+    def expect_clients(self, does: bool) -> None:
+        """Say whether clients may still be sent here once it ends, which it waits for a moment then."""
+        self._expects_clients = does
+        if not does and self._lingering is not None:
+            self._lingering.cancel()
+
     def drain(self, timeout: float) -> Deferred[None]:
         """End: connections have ``timeout`` seconds to end by themselves, then a few more go to the last records.
 
@@ -218,7 +226,9 @@ class ProxyService(Service):
     async def _drain(self) -> None:
         """Written out, because the order matters: clients first, then pods, then what is told of them."""
         self._presence.say(draining=True)
-        await self._unless_cut_short(self._time.sleep(self._linger_seconds))
+        if self._expects_clients:
+            self._lingering = self._time.sleep(self._linger_seconds)
+            await self._unless_cut_short(self._lingering)
         await self._listener.close()
         self._sessions.drain()
         await self._unless_cut_short(self._sessions.when_empty())

@@ -16,6 +16,7 @@ from isoproxy.kube.errors import (
     Gone,
     Invalid,
     KubeError,
+    NamespaceTerminating,
     NotFound,
     NotSent,
     Overloaded,
@@ -57,6 +58,22 @@ def test_the_class_follows_from_status_and_reason(status: int, reason: str, kind
     assert type(error) is kind
     assert (error.status, error.message, error.details) == (status, "m", {"name": "a"})
     assert error.reason == (reason or kind.default_reason)
+
+
+@pytest.mark.parametrize(
+    ("causes", "kind"),
+    [
+        ([{"reason": "NamespaceTerminating", "message": "namespace n is being terminated"}], NamespaceTerminating),
+        ([{"reason": "FieldValueInvalid"}, {"reason": "NamespaceTerminating"}], NamespaceTerminating),
+        ([{"message": "NamespaceTerminating"}], Forbidden),
+        (["NamespaceTerminating", {"reason": ["NamespaceTerminating"]}], Forbidden),
+        ("NamespaceTerminating", Forbidden),
+        (None, Forbidden),
+    ],
+)
+def test_that_a_namespace_ends_is_told_by_a_cause(causes: object, kind: type[ApiError]) -> None:
+    body = status_body(reason="Forbidden", message="m", details={"causes": causes})
+    assert type(error_from_status(403, body, {})) is kind
 
 
 def test_a_name_that_is_taken_is_no_conflict() -> None:

@@ -32,6 +32,13 @@ def dedicated(name: str, *, namespace: str = "default", uid: str = "", port: int
     }
 
 
+def settings_of(service: str, *, uid: str = "uid-map") -> Json:
+    """The ConfigMap of a service's proxies."""
+    settings = ProxySettings.of(parse(DedicatedService, dedicated(service)))
+    metadata = {"name": f"{service}-proxy", "namespace": "default", "uid": uid}
+    return {"kind": "ConfigMap", "metadata": metadata, "data": settings.to_data()}
+
+
 class Scene:
     """A host over an API server in memory."""
 
@@ -182,6 +189,35 @@ async def test_one_that_is_told_where_to_listen_stays_there_whatever_its_service
         scene.store(dedicated("one", port=7001, queue={"maxLength": 7}))
         await wait_until(lambda: proxy.settings.queue.max_length == 7)
         assert (proxy.address, proxy.listen_error) == (address, "")
+
+
+@pytest.mark.parametrize("comes_first", ["the drain", "the end of the settings"])
+@pytest_twisted.ensureDeferred
+async def test_a_drain_waits_for_no_clients_where_the_settings_are_gone(comes_first: str) -> None:
+    async with running(service=("default", "one"), linger_seconds=60.0) as scene:
+        scene.api.store(CONFIG_MAPS, settings_of("one"))
+        await wait_until(lambda: scene.host.ready)
+        if comes_first == "the end of the settings":
+            scene.api.remove(CONFIG_MAPS, "one-proxy")
+        drained = outcome_of(scene.host.drain(600.0))
+        if comes_first == "the drain":
+            await wait_until(lambda: "soh.re/draining" in scene.leases()[0]["metadata"]["annotations"])
+            assert scene.host.ready
+            scene.api.remove(CONFIG_MAPS, "one-proxy")
+        await wait_until(lambda: drained)
+        assert not scene.host._reflectors
+
+
+@pytest_twisted.ensureDeferred
+async def test_settings_that_come_in_a_drain_begin_nothing() -> None:
+    async with running(service=("default", "one"), linger_seconds=60.0) as scene:
+        scene.api.store(CONFIG_MAPS, settings_of("one"))
+        await wait_until(lambda: scene.host.ready)
+        drained = outcome_of(scene.host.drain(600.0))
+        scene.api.store(CONFIG_MAPS, settings_of("one", uid="again"))
+        scene.api.remove(CONFIG_MAPS, "one-proxy")
+        await wait_until(lambda: drained)
+        assert scene.served() == {}
 
 
 @pytest_twisted.ensureDeferred

@@ -1,0 +1,85 @@
+"""Services whose namespace is being deleted: nothing new may be made there, and the rest is to go."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from isoproxy.kube.errors import NamespaceTerminating
+from isoproxy.kube.resources import DEDICATED_SERVICES, ISOLATION_PODS, PODS, Resource
+from test.operator.test_deploying import CHILDREN, DeployingWorld
+from test.operator.test_reconciler import names_of
+
+
+@pytest.fixture
+def world() -> Iterator[DeployingWorld]:
+    made = DeployingWorld()
+    made.settle(0.2)
+    yield made
+    for operator in made.operators:
+        operator.stopService()
+    made.clock.advance(0)
+    assert not made.clock.getDelayedCalls()
+
+
+def doom(world: DeployingWorld) -> None:
+    """Have the API server refuse whatever would be new, as it does from the moment a namespace is deleted."""
+
+    def refuse(verb: str, resource: Resource, name: str) -> None:
+        is_new = verb == "create" or (resource in CHILDREN and name not in names_of(world.all(resource)))
+        if verb in ("create", "patch") and is_new:
+            raise NamespaceTerminating(403, message="the namespace is being terminated")
+
+    world.api.before = refuse
+    world.api.requests.clear()
+
+
+def makes(world: DeployingWorld) -> int:
+    """How often something new was asked for, or something changed beside a service's status."""
+    writes = [kind for verb, kind, _ in world.api.requests if verb in ("create", "patch")]
+    return len(writes) - writes.count(DEDICATED_SERVICES.plural)
+
+
+def test_all_of_it_goes_though_the_service_is_still_there(world: DeployingWorld) -> None:
+    service = world.service()
+    world.proxy(service, "home-1", listen="10.0.0.9:9090", held="0")
+    world.settle(5)
+    [used, *_] = world.assigned("home-1")
+    world.write_phase(used, "InUse")
+    doom(world)
+    for pod in world.all(PODS):
+        world.do(world.hand.delete(PODS, pod["metadata"]["name"], namespace="n"))
+    world.settle(5)
+    assert names_of(world.all(DEDICATED_SERVICES)) == {"s"}
+    assert [kind.kind for kind in (ISOLATION_PODS, PODS, *CHILDREN) if world.all(kind)] == []
+
+
+def test_nothing_more_is_asked_for_there(world: DeployingWorld) -> None:
+    world.service()
+    world.settle(5)
+    doom(world)
+    for pod in world.all(PODS):
+        world.do(world.hand.delete(PODS, pod["metadata"]["name"], namespace="n"))
+    world.settle(60, step=0.5)
+    assert 1 <= makes(world) <= 3, "the pods of one pass"
+
+
+def test_an_operator_that_comes_later_finds_it_out_with_its_first_try(world: DeployingWorld) -> None:
+    doom(world)
+    world.service()
+    world.settle(60, step=0.5)
+    assert makes(world) == 2, "the first stage"
+    assert not any(world.all(kind) for kind in (ISOLATION_PODS, PODS, *CHILDREN))
+
+
+def test_other_services_are_not_concerned(world: DeployingWorld) -> None:
+    world.service()
+    world.settle(5)
+    doom(world)
+    for pod in world.all(PODS):
+        world.do(world.hand.delete(PODS, pod["metadata"]["name"], namespace="n"))
+    world.settle(5)
+    world.api.before = lambda verb, resource, name: None
+    world.do(world.hand.delete(DEDICATED_SERVICES, "s", namespace="n"))
+    world.service()
+    world.settle(5)
+    assert len(world.all(PODS)) == 3
