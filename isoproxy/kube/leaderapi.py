@@ -26,7 +26,7 @@ class LeaderApi:
         """``leads`` is asked before each write."""
         self._api = api
         self._leads = leads
-        self._writes: set[Deferred[Any]] = set()
+        self._writes: dict[Deferred[Any], None] = {}  # a set, in order
 
     def cut(self) -> None:
         """End the writes that are under way, with an unknown outcome."""
@@ -113,7 +113,7 @@ class LeaderApi:
         if not self._leads():
             raise NotLeading("another process leads")
         write = Deferred.fromCoroutine(begin())
-        self._writes.add(write)
+        self._writes[write] = None
         try:
             return await write
         except CancelledError as error:
@@ -121,4 +121,4 @@ class LeaderApi:
                 raise  # by whoever waits for it
             raise UnknownOutcome("cut off: this process leads no more") from error
         finally:
-            self._writes.discard(write)
+            self._writes.pop(write, None)

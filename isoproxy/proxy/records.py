@@ -82,7 +82,7 @@ class Records:
         self._jitter = jitter
         self._records: dict[str, _Record] = {}
         self._line: deque[_Record] = deque()
-        self._writes: set[Deferred[None]] = set()
+        self._writes: dict[Deferred[None], None] = {}  # a set, in order
         self._aging: Aging[_Record] = Aging(time=time, seconds=IN_USE_AFTER_SECONDS, due=self._grew_old)
         self._pause: IDelayedCall | None = None
         self._failures = 0  # of the API server, in a row
@@ -180,7 +180,7 @@ class Records:
             return
         record = self._line.popleft()
         write = Deferred.fromCoroutine(self._write(record))
-        self._writes.add(write)
+        self._writes[write] = None
         args = (write, record, record.story.wanted)
         write.addCallbacks(self._wrote, self._failed, callbackArgs=args, errbackArgs=args)
         write.addErrback(lambda failure: log.failure("recording a pod failed", failure=failure))
@@ -191,13 +191,13 @@ class Records:
         return now - self._claimed_at < CALM_SECONDS and now - self._line[0].since < LONGEST_COURTESY_SECONDS
 
     def _wrote(self, _: None, write: Deferred[None], record: _Record, wanted: Phase) -> None:
-        self._writes.discard(write)
+        self._writes.pop(write, None)
         self._failures = record.failures = 0
         self._acknowledged(record, wanted)
         self._work()
 
     def _failed(self, failure: Failure, write: Deferred[None], record: _Record, wanted: Phase) -> None:
-        self._writes.discard(write)
+        self._writes.pop(write, None)
         if failure.check(CancelledError):
             return  # by stop()
         if failure.check(NotFound):

@@ -52,7 +52,7 @@ class Sessions:
         self._metrics = metrics.proxy(settings.namespace, settings.service, self.live)
         self._access_log = access_log
         self._demand_changed = demand_changed
-        self._open: set[Connection] = set()
+        self._open: dict[Connection, None] = {}  # a set, in the order in which they came
         self._having: dict[str, Connection] = {}
         """Who has claimed a pod, by the uid of its IsolationPod."""
         self._bytes_in = self._bytes_out = 0  # of connections that ended
@@ -76,7 +76,7 @@ class Sessions:
     def admit(self, client: Transport, peer: IAddress) -> Connection:
         """Take in an accepted connection."""
         connection = Connection(desk=self, client=client, peer=peer, limits=self._limits)
-        self._open.add(connection)
+        self._open[connection] = None
         connection.begin()
         return connection
 
@@ -192,7 +192,7 @@ class Sessions:
 
     def ended(self, connection: Connection, outcome: Outcome) -> None:
         """See Desk."""
-        self._open.discard(connection)
+        self._open.pop(connection, None)
         self._bytes_in += connection.bytes_in
         self._bytes_out += connection.bytes_out
         self._metrics.ended(outcome)
