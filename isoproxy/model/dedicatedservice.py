@@ -1,4 +1,4 @@
-"""DedicatedService: what a user asks for. Defaults here are the CRD's; a test holds the two together."""
+"""DedicatedService: what a user asks for. Defaults and bounds here are the CRD's; a test holds the two together."""
 
 from enum import Enum
 from typing import Any
@@ -7,11 +7,12 @@ from pydantic import Field
 
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.networks import Network
-from isoproxy.model.parsing import InvalidObject, Json, model, parse
+from isoproxy.model.parsing import InvalidObject, OpenObject, model, parse
 from isoproxy.model.pod import Condition
 
 UNLIMITED_POOL_CEILING = 1000
 """The bound on pods of a service that names none: clients must not be able to make a cluster grow without limit."""
+WEEK_SECONDS = 604_800
 
 
 class ServiceType(Enum):
@@ -34,9 +35,9 @@ class ServiceSpec:
     """Where clients connect. All but the port is for the proxies' Service on a cluster."""
 
     type: ServiceType = ServiceType.CLUSTER_IP
-    port: int = 9090
+    port: int = Field(default=9090, ge=0, le=65535)
     annotations: dict[str, str] = Field(default_factory=dict)
-    node_port: int | None = None
+    node_port: int | None = Field(default=None, ge=1, le=65535)
     load_balancer_class: str = ""
     load_balancer_source_ranges: tuple[Network, ...] = ()
     external_traffic_policy: ExternalTrafficPolicy | None = None
@@ -46,25 +47,25 @@ class ServiceSpec:
 class ProxySpec:
     """The proxies that an operator deploys."""
 
-    replicas: int = 1
-    resources: Json = Field(default_factory=dict)
+    replicas: int = Field(default=1, ge=1, le=1000)
+    resources: OpenObject = Field(default_factory=dict)
 
 
 @model
 class QueueSpec:
     """How long, and how many, connections may wait for a pod."""
 
-    timeout_seconds: int = 30
-    max_length: int = 1000
+    timeout_seconds: int = Field(default=30, ge=1, le=3600)
+    max_length: int = Field(default=1000, ge=0, le=100_000)
 
 
 @model
 class SessionSpec:
     """Limits of one connection; unset means none."""
 
-    connect_timeout_seconds: int = 5
-    idle_timeout_seconds: int | None = None
-    max_duration_seconds: int | None = None
+    connect_timeout_seconds: int = Field(default=5, ge=1, le=300)
+    idle_timeout_seconds: int | None = Field(default=None, ge=1, le=WEEK_SECONDS)
+    max_duration_seconds: int | None = Field(default=None, ge=1, le=WEEK_SECONDS)
 
 
 @model
@@ -80,24 +81,24 @@ class DedicatedServiceSpec:
     """The program, how many to keep warm, and the limits. The Kubernetes pod fields are passed on as they are."""
 
     image: str
-    port: int = 8080
-    replicas: int = 1
-    max_pods: int | None = None
+    port: int = Field(default=8080, ge=1, le=65535)
+    replicas: int = Field(default=1, ge=0, le=10_000)
+    max_pods: int | None = Field(default=None, ge=1, le=100_000)
     command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
-    env: tuple[Json, ...] = ()
-    resources: Json = Field(default_factory=dict)
-    image_pull_secrets: tuple[Json, ...] = ()
+    env: tuple[OpenObject, ...] = ()
+    resources: OpenObject = Field(default_factory=dict)
+    image_pull_secrets: tuple[OpenObject, ...] = ()
     node_selector: dict[str, str] = Field(default_factory=dict)
-    tolerations: tuple[Json, ...] = ()
-    affinity: Json = Field(default_factory=dict)
+    tolerations: tuple[OpenObject, ...] = ()
+    affinity: OpenObject = Field(default_factory=dict)
     runtime_class_name: str = ""
-    volumes: tuple[Json, ...] = ()
-    volume_mounts: tuple[Json, ...] = ()
-    readiness_probe: Json = Field(default_factory=dict)
-    security_context: Json = Field(default_factory=dict)
+    volumes: tuple[OpenObject, ...] = ()
+    volume_mounts: tuple[OpenObject, ...] = ()
+    readiness_probe: OpenObject = Field(default_factory=dict)
+    security_context: OpenObject = Field(default_factory=dict)
     priority_class_name: str = ""
-    termination_grace_period_seconds: int = 1
+    termination_grace_period_seconds: int = Field(default=1, ge=0, le=3600)
     service: ServiceSpec = Field(default_factory=ServiceSpec)
     proxy: ProxySpec = Field(default_factory=ProxySpec)
     queue: QueueSpec = Field(default_factory=QueueSpec)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import Enum
+from typing import Annotated
 
 from pydantic import Field
 
@@ -25,7 +26,7 @@ class IsolationPodSpec:
 
     service_name: str
     pod_name: str
-    port: int
+    port: Annotated[int, Field(ge=1, le=65535)]
     proxy: str = ""
     pod_ip: str = Field(default="", alias="podIP")
     pod_uid: str = Field(default="", alias="podUID")

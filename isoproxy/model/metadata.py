@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from isoproxy.model.parsing import model
+from isoproxy.model.parsing import Int64, model
 
 
 @model
@@ -27,10 +27,10 @@ class ObjectMeta:
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
-    generation: int = 0
+    generation: Int64 = 0
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
-    deletion_grace_period_seconds: int | None = None
+    deletion_grace_period_seconds: Int64 | None = None
     labels: Mapping[str, str] = Field(default_factory=dict)
     annotations: Mapping[str, str] = Field(default_factory=dict)
     owner_references: tuple[OwnerReference, ...] = ()

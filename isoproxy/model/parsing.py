@@ -1,13 +1,18 @@
 """The one door from JSON to dataclasses: aliases, leniency and errors are decided here."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, dataclass_transform
+from typing import Annotated, Any, Final, TypeVar, dataclass_transform
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass
+from pydantic_core import PydanticCustomError
+
+from isoproxy.model.text import one_line
 
 Json = dict[str, Any]
+MOST_DEPTH: Final = 50
+"""How deep an open object may be; no pod field is half as deep. Whoever walks one may do so recursively."""
 T = TypeVar("T")
 
 # Unknown fields are ignored: the API server refuses or prunes them by the CRD, and newer servers add their own.
@@ -15,12 +20,15 @@ _CONFIG = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_b
 
 
 class InvalidObject(ValueError):
-    """An object does not have the shape that its kind promises; ``field`` is the path of the first fault."""
+    """An object does not have the shape that its kind promises; ``field`` is the path of the first fault.
+
+    The message is one line, whatever is in the object.
+    """
 
     def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}" if field else problem)
-        self.field = field
-        self.problem = problem
+        self.field = one_line(field, 300)
+        self.problem = one_line(problem, 700)
+        super().__init__(f"{self.field}: {self.problem}" if self.field else self.problem)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(Field,))
@@ -29,6 +37,21 @@ def model(cls: type[T]) -> type[T]:
     made: type[T] = dataclass(frozen=True, slots=True, config=_CONFIG)(cls)  # type: ignore[assignment]  # it is cls
     return made
 
+
+def _check_depth(value: Json) -> Json:
+    level: list[Any] = [value]
+    for _ in range(MOST_DEPTH + 1):
+        below = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list)]
+        level = [item for items in below for item in items]
+        if not level:
+            return value
+    raise PydanticCustomError("depth", f"nested more than {MOST_DEPTH} deep")
+
+
+Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""A number of the API server's own; sums of it with times are finite."""
+OpenObject = Annotated[Json, AfterValidator(_check_depth)]
+"""A field that is passed on as it is."""
 
 _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from isoproxy.model import names
 from isoproxy.model.metadata import ObjectMeta
-from isoproxy.model.parsing import model
+from isoproxy.model.parsing import Int64, model
 
 
 @model
@@ -29,7 +29,7 @@ class StateDetail:
 
     reason: str = ""
     message: str = ""
-    exit_code: int | None = None
+    exit_code: Int64 | None = None
 
 
 @model
@@ -46,7 +46,7 @@ class ContainerStatus:
     """What the kubelet says of the container."""
 
     name: str = ""
-    restart_count: int = 0
+    restart_count: Int64 = 0
     state: ContainerState = Field(default_factory=ContainerState)
 
 

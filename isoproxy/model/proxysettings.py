@@ -1,9 +1,13 @@
 """What a proxy needs to know of its service: the content of the ConfigMap ``<service>-proxy``."""
 
 import json
+from typing import Annotated
+
+from pydantic import Field
 
 from isoproxy.model import names
 from isoproxy.model.dedicatedservice import DedicatedService, QueueSpec, SessionSpec
+from isoproxy.model.jsontext import parse_json
 from isoproxy.model.parsing import InvalidObject, Json, dump, model, parse
 
 KEY = "settings.json"
@@ -16,7 +20,7 @@ class ProxySettings:
     namespace: str
     service: str
     service_uid: str
-    listen_port: int
+    listen_port: Annotated[int, Field(ge=0, le=65535)]  # 0: any that is free
     queue: QueueSpec
     session: SessionSpec
 
@@ -39,11 +43,11 @@ class ProxySettings:
     @classmethod
     def from_config_map(cls, obj: Json) -> "ProxySettings":
         """Read it back; raises InvalidObject where the ConfigMap is not one of ours."""
-        data = obj.get("data") or {}
-        if not isinstance(data.get(KEY), str):
+        data = obj.get("data")
+        if not isinstance(data, dict) or not isinstance(data.get(KEY), str):
             raise InvalidObject(f"data.{KEY}", f"missing; is {names.proxy_name('<service>')} the operator's?")
         try:
-            content = json.loads(data[KEY])
+            content = parse_json(data[KEY].encode("utf-8", "replace"))
         except ValueError as error:
             raise InvalidObject(f"data.{KEY}", f"not JSON: {error}") from error
         return parse(cls, content)

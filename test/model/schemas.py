@@ -8,11 +8,12 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
 from isoproxy.model import crds
 from isoproxy.model.networks import Network
-from isoproxy.model.parsing import Json, dump
+from isoproxy.model.parsing import Json, OpenObject, dump
 from isoproxy.model.pod import Condition
 
 PLAIN = {str: "string", int: "integer", bool: "boolean"}
@@ -60,6 +61,7 @@ def differences(cls: type[Any], schema: Json, path: str) -> Iterator[str]:
     for name in sorted(fields.keys() & properties.keys()):
         field, part = fields[name], properties[name]
         yield from type_differences(field.annotation, part, f"{path}.{name}")
+        yield from bound_differences(field, part, f"{path}.{name}")
         if not field.is_required() and cls not in READ_LENIENTLY:
             yield from default_differences(field.get_default(call_default_factory=True), part, f"{path}.{name}")
 
@@ -76,7 +78,7 @@ def type_differences(hint: Any, schema: Json, path: str) -> Iterator[str]:
         yield from type_differences(arguments[0], schema.get("items", {}), f"{path}[]")
     elif origin is dict and arguments == (str, str):
         expected = {"type": "object", "additionalProperties": {"type": "string"}}
-    elif origin is dict:  # passed on as it is
+    elif origin is dict or hint is OpenObject:  # passed on as it is
         expected = {"type": "object"}
     elif hint is Network:
         expected = {"type": "string", "format": "cidr"}
@@ -89,6 +91,15 @@ def type_differences(hint: Any, schema: Json, path: str) -> Iterator[str]:
     for key, value in expected.items():
         if schema.get(key) != value:
             yield f"{path}: {key} is {value} in the dataclass, {schema.get(key)} in the schema"
+
+
+def bound_differences(field: FieldInfo, schema: Json, path: str) -> Iterator[str]:
+    """Bounds of what is written by others are the same in both; what a status counts has none in the dataclass."""
+    least = [bound.ge for bound in field.metadata if isinstance(bound, Ge)]
+    most = [bound.le for bound in field.metadata if isinstance(bound, Le)]
+    expected = [schema[key] for key in ("minimum", "maximum") if key in schema]
+    if path.startswith("spec.") and [*least, *most] != expected:
+        yield f"{path}: from {[*least, *most]} in the dataclass, from {expected} in the schema"
 
 
 def default_differences(default: Any, schema: Json, path: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """JSON is parsed once: leniently where it may be, and with the path of what is wrong where it may not."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,9 +8,10 @@ import pytest
 
 from isoproxy.model.dedicatedservice import DedicatedService, InvalidService, parse_service
 from isoproxy.model.isolationpod import IsolationPod, Phase
-from isoproxy.model.parsing import InvalidObject, dump, parse, parser
+from isoproxy.model.parsing import MOST_DEPTH, InvalidObject, dump, parse, parser
 from isoproxy.model.pod import Pod
 from isoproxy.model.proxylease import ProxyLease, lease_manifest
+from isoproxy.model.proxysettings import KEY, ProxySettings
 
 RECORD: dict[str, Any] = {"metadata": {"name": "p"}, "spec": {"serviceName": "s", "podName": "p", "port": 1}}
 
@@ -56,6 +58,48 @@ def test_a_fault_does_not_repeat_what_was_written_there() -> None:
     with pytest.raises(InvalidObject) as caught:
         parse(DedicatedService, service(env=["hunter2"]))
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_fault_is_told_in_a_line_whatever_the_fields_are_called() -> None:
+    labels = {"metadata": {"name": "s", "labels": {"a\nb\x1b[2J" + "x" * 5000: 7}}, "spec": {"image": "i"}}
+    with pytest.raises(InvalidObject, match=r"^metadata\.labels\.a b") as caught:
+        parse(DedicatedService, labels)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) <= 1024
+
+
+def test_what_is_passed_on_as_it_is_is_not_nested_without_end() -> None:
+    deep: Any = {}
+    for _ in range(MOST_DEPTH):
+        deep = {"a": deep}
+    assert isinstance(parse_service(service(affinity=deep)), DedicatedService)
+    found = parse_service(service(affinity={"a": deep}))
+    assert isinstance(found, InvalidService)
+    assert found.problem == f"spec.affinity: nested more than {MOST_DEPTH} deep"
+    found = parse_service(service(volumes=[{}, {"a": deep}]))
+    assert isinstance(found, InvalidService)
+    assert found.problem.startswith("spec.volumes[1]: ")
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {KEY: 7}, {KEY: "{"}, {KEY: "[" * 5000}, {KEY: "[1]"}, {KEY: "{}"}])
+def test_what_is_no_config_map_of_ours_is_refused(data: Any) -> None:
+    with pytest.raises(InvalidObject):
+        ProxySettings.from_config_map({"metadata": {"name": "s-proxy"}, "data": data})
+
+
+@pytest.mark.parametrize(
+    ("part", "field"),
+    [
+        ({"listenPort": 70_000}, "listenPort"),
+        ({"queue": {"timeoutSeconds": 10**400}}, "queue.timeoutSeconds"),
+        ({"session": {"connectTimeoutSeconds": -1}}, "session.connectTimeoutSeconds"),
+    ],
+)
+def test_settings_that_nobody_can_go_by_are_refused(part: dict[str, Any], field: str) -> None:
+    settings = {"namespace": "n", "service": "s", "serviceUid": "u", "listenPort": 1, "queue": {}, "session": {}}
+    with pytest.raises(InvalidObject) as caught:
+        ProxySettings.from_config_map({"data": {KEY: json.dumps(settings | part)}})
+    assert caught.value.field == field
 
 
 def test_an_object_without_a_name_is_nobody_s() -> None:

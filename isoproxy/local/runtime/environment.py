@@ -6,7 +6,7 @@ from typing import Literal
 
 from isoproxy.local.runtime.facts import CannotRun, Program, Sandbox
 from isoproxy.local.runtime.podspec import CONFIG_ERROR, Container, LocalPod, Variable
-from isoproxy.local.runtime.variables import expand
+from isoproxy.local.runtime.variables import TooLong, expand
 
 HOST_IP = "127.0.0.1"
 
@@ -45,11 +45,19 @@ def program(
         elif variable.value_from is not None and variable.value_from.field_ref is not None:
             value = _field(variable.name, variable.value_from.field_ref.field_path, fields)
         else:
-            value = expand(variable.value, variables)
+            value = _expanded(f"env {variable.name}", variable.value, variables)
         if value is not None:
             variables[variable.name] = value
-    argv = tuple(expand(word, variables) for word in container.command + container.args)
+    words = (*container.command, *container.args)
+    argv = tuple(_expanded(f"word {place} of the command", word, variables) for place, word in enumerate(words))
     return Program(argv, variables, container.working_dir)
+
+
+def _expanded(what: str, text: str, variables: Mapping[str, str]) -> str:
+    try:
+        return expand(text, variables)
+    except TooLong as error:
+        raise CannotRun(CONFIG_ERROR, f"{what}: {error}") from error
 
 
 def _reference(variable: Variable) -> Reference | None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from isoproxy.model.text import one_line
+
 
 @dataclass(frozen=True, slots=True)
 class PodId:
@@ -54,5 +56,5 @@ class CannotRun(Exception):
 
     def __init__(self, reason: str, message: str) -> None:
         self.reason = reason
-        self.message = message
-        super().__init__(f"{reason}: {message}")
+        self.message = one_line(message)
+        super().__init__(f"{reason}: {self.message}")

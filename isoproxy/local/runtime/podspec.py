@@ -11,6 +11,7 @@ from isoproxy.model.parsing import InvalidObject, Json, model, parse
 from isoproxy.model.pod import PodStatus
 
 CONFIG_ERROR = "CreateContainerConfigError"
+LONGEST_GRACE = 365 * 86_400
 
 
 @model
@@ -123,7 +124,9 @@ class Container:
 
     def port_number(self, port: int | str) -> int:
         """The number of a port that is given by number or by name. Raises CannotRun."""
-        if isinstance(port, int) or port.isdecimal():
+        if isinstance(port, int):
+            return port
+        if port.isascii() and port.isdecimal() and len(port) < 6:
             return int(port)
         for one in self.ports:
             if one.name == port:
@@ -202,7 +205,7 @@ class LocalPod:
         asked = self.metadata.deletion_grace_period_seconds
         if asked is None:
             asked = self.spec.get("terminationGracePeriodSeconds")
-        return float(asked) if isinstance(asked, int) and asked >= 0 else 30.0
+        return float(min(asked, LONGEST_GRACE)) if isinstance(asked, int) and asked >= 0 else 30.0
 
 
 def parse_pod(obj: Json) -> LocalPod:

@@ -72,3 +72,10 @@ def test_what_has_to_be_fetched_is_listed_and_put_in_unexpanded() -> None:
     environment = made(container, {secret: "$(POD_IP)", config: None}).environment
     assert (environment["A"], environment["C"]) == ("$(POD_IP)", "$(POD_IP)")
     assert "B" not in environment
+
+
+def test_variables_made_of_variables_end_where_programs_do() -> None:
+    env = [{"name": "A0", "value": "xxxxxxxxxx"}]
+    env += [{"name": f"A{n}", "value": f"$(A{n - 1})" * 10} for n in range(1, 20)]
+    with pytest.raises(CannotRun, match="env A5: longer than 131071 characters"):
+        made({"env": env})

@@ -6,7 +6,7 @@ import pytest
 
 from isoproxy.kube.resources import Json
 from isoproxy.local.runtime.facts import CannotRun
-from isoproxy.local.runtime.podspec import LocalPod, parse_pod, runnable
+from isoproxy.local.runtime.podspec import LONGEST_GRACE, LocalPod, parse_pod, runnable
 
 
 def pod(
@@ -93,3 +93,11 @@ def test_what_a_pod_says_of_itself_is_read_even_if_its_spec_is_broken() -> None:
     assert (broken.container_name, broken.image, broken.node, broken.ending) == ("", "", "n", False)
     assert pod(metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"}).ending
     assert [pod(status={"phase": phase}).begun for phase in ("Pending", "Running", "Failed")] == [False, True, True]
+
+
+def test_numbers_beyond_all_use_are_no_fault_of_ours() -> None:
+    assert pod(terminationGracePeriodSeconds=10**400).grace == LONGEST_GRACE
+    container = {"command": ["c"], "readinessProbe": {"tcpSocket": {"port": "9" * 5000}}}
+    with pytest.raises(CannotRun) as caught:
+        runnable(pod(container))
+    assert len(caught.value.message) <= 1024

@@ -2,7 +2,7 @@
 
 import pytest
 
-from isoproxy.local.runtime.variables import expand
+from isoproxy.local.runtime.variables import MOST_CHARACTERS, TooLong, expand
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,9 @@ from isoproxy.local.runtime.variables import expand
 )
 def test_expansion(text: str, expanded: str) -> None:
     assert expand(text, {"A": "a", "B": "b", "NESTED": "$(A)"}) == expanded
+
+
+@pytest.mark.parametrize("text", ["x" * (MOST_CHARACTERS + 1), "$(LONG)" * 1_000_000])
+def test_what_no_program_can_be_given_is_not_made(text: str) -> None:
+    with pytest.raises(TooLong):
+        expand(text, {"LONG": "x" * 1000})
