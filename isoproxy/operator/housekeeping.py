@@ -17,7 +17,7 @@ from isoproxy.model.proxylease import ProxyLease
 from isoproxy.operator import belonging
 from isoproxy.operator.actions import Action, DeleteLease
 from isoproxy.operator.cluster import Cluster
-from isoproxy.operator.leftovers import Home, by_home
+from isoproxy.operator.leftovers import Home, Leftovers, by_home
 from isoproxy.operator.liveness import Liveness, ProxyKey, Verdict
 from isoproxy.operator.observed import Proxy
 
@@ -92,20 +92,24 @@ class Housekeeping:
             if (key := _lease_key(lease)) not in named and self._verdicts.get(key) in (Verdict.LOST, Verdict.ENDED)
         ]
 
-    async def leftovers(self, uid: str, *, doomed: Home | None = None) -> list[Action]:
-        """Return the end of all that a deleted service left, once a read confirms that it is deleted or will be.
+    async def leftovers(self, uid: str) -> list[Action]:
+        """Return the end of all that a deleted service left, once a read confirms that it is deleted or will be."""
+        left = self._made_for(uid)
+        gone = [found for home, found in left.items() if not await self._exists(*home, uid)]
+        return [action for found in gone for action in found.ends()]
 
-        ``doomed`` is the home of one that will be for certain, though nothing says so on it yet.
-        """
+    def farewell(self, uid: str, home: Home) -> list[Action]:
+        """Return what is left to do for the service at ``home``, whose namespace is being deleted with all of it."""
+        return self._made_for(uid).get(home, Leftovers()).farewell()
+
+    def _made_for(self, uid: str) -> dict[Home, Leftovers]:
         now = self._monotonic()
-        left = by_home(
+        return by_home(
             uid,
             records=self._cluster.records.of(uid, now),
             pods=self._cluster.pods.of(uid, now),
             children={resource: kind.of(uid, now) for resource, kind in self._cluster.children.items()},
         )
-        gone = [found for home, found in left.items() if home == doomed or not await self._exists(*home, uid)]
-        return [action for found in gone for action in found.ends()]
 
     async def _exists(self, namespace: str, name: str, uid: str) -> bool:
         try:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from isoproxy.kube.resources import Resource
+from isoproxy.kube.resources import CONFIG_MAPS, Resource
 from isoproxy.model import names
 from isoproxy.model.isolationpod import IsolationPod
 from isoproxy.model.metadata import ObjectMeta
@@ -26,18 +26,28 @@ class Leftovers:
 
     def ends(self) -> list[Action]:
         """Return what ends it all; the wall around the pods when the last of them is gone, and not before."""
+        # They would keep a new service of the name from having its own: the cluster's garbage collection may take long.
+        walled = self.records or self.pods
+        return self._ends_of_pods() + [
+            child for child in self.children if not (walled and belonging.is_wall(child.resource, child.metadata))
+        ]
+
+    def farewell(self) -> list[Action]:
+        """Return what ends the connections and tells the proxies so, where others are to delete all the rest.
+
+        What a proxy has to say in the end it says with its rights: they are not the first to go.
+        """
+        return self._ends_of_pods() + [child for child in self.children if child.resource == CONFIG_MAPS]
+
+    def _ends_of_pods(self) -> list[Action]:
         uids = {pod.metadata.name: pod.metadata.uid for pod in self.pods}
         recorded = {record.spec.pod_name for record in self.records}
         actions: list[Action] = [
             End(record, EndReason.SERVICE_GONE, record.spec.pod_uid or uids.get(record.spec.pod_name, ""))
             for record in self.records
         ]
-        actions += [DeleteOrphan(pod) for pod in self.pods if pod.metadata.name not in recorded and not pod.ending]
-        # They would keep a new service of the name from having its own: the cluster's garbage collection may take long.
-        walled = self.records or self.pods
-        return actions + [
-            child for child in self.children if not (walled and belonging.is_wall(child.resource, child.metadata))
-        ]
+        orphans = [pod for pod in self.pods if pod.metadata.name not in recorded and not pod.ending]
+        return actions + [DeleteOrphan(pod) for pod in orphans]
 
 
 def by_home(

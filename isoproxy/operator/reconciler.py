@@ -170,8 +170,9 @@ class Reconciler(Service):
         memory = self._memories.setdefault(uid, Memory())
         service = self._cluster.services.get(uid)
         if service is None or service.metadata.deletion_timestamp is not None or memory.is_doomed:
-            doomed = memory.name if memory.is_doomed else None
-            result = await self._applier.apply(await self._housekeeping.leftovers(uid, doomed=doomed))
+            keeping = self._housekeeping
+            left = keeping.farewell(uid, memory.name) if memory.is_doomed else await keeping.leftovers(uid)
+            result = await self._applier.apply(left)
             _raise_first(result.failures)
             return math.inf
         if isinstance(service, InvalidService):
