@@ -179,6 +179,7 @@ class TestCommandLine:
         start = main["startupProbe"]
         assert start["httpGet"] == main["livenessProbe"]["httpGet"]
         assert start["periodSeconds"] * start["failureThreshold"] >= 120
+        assert deployment()["spec"]["progressDeadlineSeconds"] > start["periodSeconds"] * start["failureThreshold"]
         assert {main[probe]["timeoutSeconds"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")} == {5}
 
     def test_the_linger_is_that_of_the_proxy(self) -> None:

@@ -1,0 +1,88 @@
+"""Proxies that cannot run: their service says why, and those that there are go on."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from test.e2e.api import Json
+from test.e2e.containers import container_service
+from test.e2e.waiting import eventually
+from test.installed.installation import PATIENCE, Installation, Space
+
+pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
+
+MISSING = "isoproxy.test/nowhere:1"
+REPLICAS = 2
+TOO_LITTLE = "64Mi"
+"""Of memory, for a proxy, which asks for twice as much."""
+
+
+def service(name: str) -> Json:
+    return container_service(name, ["obey"], replicas=REPLICAS, service={"type": "NodePort", "port": 7000})
+
+
+@pytest.fixture(scope="module")
+def space(installation: Installation) -> Iterator[Space]:
+    with installation.space("failing") as space:
+        yield space
+
+
+@pytest.fixture
+def missing_image(installation: Installation) -> Iterator[Callable[[], None]]:
+    """Gives what has the operator deploy proxies from an image that no node has; in the end it is as it was."""
+    yield lambda: installation.install(values={"extraArgs": [f"--proxy-image={MISSING}"]})
+    installation.install()
+
+
+def says(space: Space, name: str, *words: str) -> bool:
+    degraded = space.api.condition(name, "Degraded")
+    return degraded.get("status") == "True" and all(word in degraded["reason"] + degraded["message"] for word in words)
+
+
+def is_well(space: Space, name: str) -> bool:
+    return space.api.condition(name, "Degraded").get("status") == "False"
+
+
+def events(space: Space, name: str) -> dict[str, str]:
+    """The notes of the Events beside a service, by reason."""
+    of = f"--field-selector=involvedObject.kind=DedicatedService,involvedObject.name={name}"
+    found = json.loads(space.kubectl("get", "events", of, "--output=json"))["items"]
+    return {one["reason"]: one["message"] for one in found}
+
+
+def test_an_image_that_is_not_there_is_told_and_the_proxies_of_the_one_before_serve_on(
+    space: Space, installation: Installation, missing_image: Callable[[], None]
+) -> None:
+    address = space.serve(service("obey"))
+    (old,) = space.proxies("obey")
+    with space.session(address) as command:
+        before = command("who")
+        missing_image()
+        eventually(
+            lambda: says(space, "obey", "ProxiesFailing", "ErrImageNeverPull", MISSING), "it says why", within=30
+        )
+        assert MISSING in events(space, "obey")["ProxiesFailing"]
+        assert space.api.condition("obey", "Ready")["status"] == "True"
+        with space.session(address) as another:
+            assert another("echo served") == "served"
+        installation.install()
+        eventually(lambda: is_well(space, "obey"), "it is over", within=30)
+        space.kubectl("rollout", "status", "deployment/obey-proxy", PATIENCE)
+        assert command("who") == before
+        assert "Recovered" in events(space, "obey")
+    assert list(space.proxies("obey")) == [old]
+
+
+def test_pods_that_the_namespace_does_not_take_are_told(space: Space) -> None:
+    limit = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"}}
+    space.apply(limit | {"spec": {"limits": [{"type": "Container", "max": {"memory": TOO_LITTLE}}]}})
+    space.apply(service("large"))
+    eventually(lambda: says(space, "large", "ProxiesFailing", "FailedCreate", "memory"), "it says why", within=30)
+    assert space.proxies("large") == {}
+    assert "memory" in events(space, "large")["ProxiesFailing"]
+    space.kubectl("delete", "limitrange", "small")
+    space.patch("large", proxy={"resources": {"requests": {"memory": TOO_LITTLE}}})
+    with space.session(space.wait_until_served("large", REPLICAS)) as command:
+        assert command("echo served") == "served"
+    eventually(lambda: is_well(space, "large"), "it is over")
