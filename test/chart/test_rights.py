@@ -29,6 +29,13 @@ def test_the_operator_holds_what_it_grants_to_proxies(operator: set[Right]) -> N
     assert set(rights(proxyaccess.rules("service"))) <= operator
 
 
+@pytest.mark.parametrize(
+    "values", [{"watchNamespaces": ["one", "two"]}, {"leaderElection.enabled": True}, {"networkPolicy.enabled": False}]
+)
+def test_what_it_holds_of_its_services_is_the_same_whatever_it_watches(operator: set[Right], values: Json) -> None:
+    assert set(rights(look(rendered(values), "ClusterRole/-controller-manager rules"))) == operator
+
+
 def test_the_operator_sees_no_secrets_and_replaces_nothing(operator: set[Right]) -> None:
     groups, resources, verbs = (set(part) for part in zip(*operator, strict=True))
     assert "*" not in groups | resources | verbs
