@@ -9,6 +9,8 @@ from pathlib import Path
 import yaml
 
 from isoproxy.kube.resources import Json
+from isoproxy.local.yamltext import read_yaml
+from isoproxy.model.text import one_line
 
 STDIN = "-"
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -17,16 +19,6 @@ MOST_BYTES = 16 * 1024 * 1024
 
 class UnreadableManifest(Exception):
     """A source cannot be read, or one of its documents is no manifest; the message is one line naming both."""
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as Kubernetes reads it: what looks like a date is a string."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +36,8 @@ class Document:
 
     def __str__(self) -> str:
         meta = self.manifest["metadata"]
-        return f"{self.place}: {self.manifest['kind']} {meta.get('namespace', 'default')}/{meta['name']}"
+        named = f"{self.manifest['kind']} {meta.get('namespace', 'default')}/{meta['name']}"
+        return f"{self.place}: {one_line(named)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +84,14 @@ def split(source: str, text: str) -> Iterator[Document | UnreadableManifest]:
     """Yield each document of ``text``, or what is wrong with it; nothing after a syntax error can be read."""
     number = 0
     try:
-        for number, content in enumerate(yaml.load_all(text, Loader=_Loader), start=1):
+        for number, content in enumerate(read_yaml(text), start=1):
             if content is not None:
                 yield from _manifests(source, number, content)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or "not YAML"
-        yield UnreadableManifest(f"{source}, document {number + 1}{line}: {problem}")
+        yield UnreadableManifest(f"{source}, document {number + 1}{line}: {one_line(problem)}")
 
 
 def _manifests(source: str, number: int, content: object) -> Iterator[Document | UnreadableManifest]:

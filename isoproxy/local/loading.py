@@ -9,6 +9,7 @@ from isoproxy.kube.errors import AlreadyExists, ApiError
 from isoproxy.kube.resources import CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, DEDICATED_SERVICES, NAMESPACES, Resource
 from isoproxy.local.documents import Document
 from isoproxy.model import crds
+from isoproxy.model.text import one_line
 
 SECRETS: Final = Resource("", "v1", "secrets", "Secret")
 _LOADABLE = {
@@ -41,12 +42,13 @@ async def load(api: KubeApi, documents: Iterable[Document]) -> list[str]:
 
 def _reason(error: ApiError) -> str:
     """Return what is wrong with a manifest, without what the API server says around it."""
+    found = error.details.get("causes")
     causes = [
         f"{cause['field']}: {cause.get('message', '')}"
-        for cause in error.details.get("causes") or ()
+        for cause in (found if isinstance(found, list) else ())
         if isinstance(cause, dict) and cause.get("field") not in (None, "", "<nil>")
     ]
-    return "; ".join(causes) or error.message.rpartition("strict decoding error: ")[2] or str(error)
+    return one_line("; ".join(causes)) or error.message.rpartition("strict decoding error: ")[2] or str(error)
 
 
 async def _create(api: KubeApi, resource: Resource, document: Document) -> None:

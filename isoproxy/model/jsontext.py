@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
+from isoproxy.model.text import unicode
+
 MOST_DEPTH: Final = 100
 """How deep what is too deep for Python's parser is read; no object that anybody has a use for is half as deep."""
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -26,8 +28,7 @@ def parse_json(text: bytes) -> Any:
 def _parse(text: bytes) -> Any:
     value = json.loads(text.decode("utf-8", "replace"), parse_constant=_refuse)
     if _SURROGATE.search(text):  # halves of pairs, maybe, which cannot be written to anything
-        whole = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass")
-        value = json.loads(whole.decode("utf-16", "replace"))
+        value = json.loads(unicode(json.dumps(value, ensure_ascii=False)))
     return value
 
 

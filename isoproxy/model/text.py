@@ -11,3 +11,8 @@ def one_line(text: str, most: int = MOST_CHARACTERS) -> str:
     shown = "".join(char if char.isprintable() else " " for char in text[: 2 * most])
     shown = " ".join(shown.split())
     return shown if len(shown) <= most and len(text) <= 2 * most else shown[: most - 1] + _ELLIPSIS
+
+
+def unicode(text: str) -> str:
+    """Return ``text`` as it can be written: halves of surrogate pairs are joined, or replaced where they are alone."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -11,6 +11,7 @@ from isoproxy.local.apiserver import changes
 from isoproxy.local.apiserver.depth import check_depth, too_deep
 from isoproxy.local.apiserver.errors import StatusError, bad_request
 from isoproxy.local.apiserver.web import protobodies
+from isoproxy.local.yamltext import read_yaml
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -140,22 +141,8 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as Kubernetes reads it: dates stay text, and aliases, which can make much of little, are refused."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not accepted")
-        return super().compose_node(parent, index)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
 def _read_yaml(body: bytes, depth: int) -> Any:
-    value = yaml.load(body.decode("utf-8"), _Loader)
-    check_depth(value, depth)
-    return value
+    for value in read_yaml(body.decode("utf-8")):
+        check_depth(value, depth)
+        return value
+    return None
