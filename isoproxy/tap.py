@@ -38,6 +38,7 @@ class Options(usage.Options):
     optFlags: ClassVar[list[list[str | None]]] = [
         ["local", None, "run an API server and the pods inside this process, from the manifests in FILEs"],
         ["leader-elect", None, "with --role operator: act only while no other operator does"],
+        ["proxy-ipv6", None, "have proxies listen on IPv6, too: for clusters whose pods have no other addresses"],
         ["no-disruption-budgets", None, "make none for proxies: clusters before 1.21 have no policy/v1"],
     ]
     optParameters: ClassVar[list[list[Any]]] = [
@@ -182,6 +183,7 @@ class Options(usage.Options):
             grace_seconds=self["proxy-grace"],
             budgets=not self["no-disruption-budgets"],
             api_server_ports=tuple(self["api-server-ports"]) or API_SERVER_PORTS,
+            ipv6=bool(self["proxy-ipv6"]),
         )
 
     def _connection(self) -> Connection:

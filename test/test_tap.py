@@ -82,6 +82,7 @@ def test_proxies_are_deployed_where_there_is_an_image_of_them(kubeconfig: str) -
     further = ["--proxy-pull-policy", "Always", "--proxy-pull-secret", "a", "--proxy-pull-secret", "b"]
     found = settings(*operator, "--proxy-image", "i:1", *further, "--proxy-grace", "60", "--no-disruption-budgets")
     assert found.proxies == ProxyImage("i:1", PullPolicy.ALWAYS, ("a", "b"), grace_seconds=60, budgets=False)
+    assert settings(*operator, "--proxy-image", "i:1", "--proxy-ipv6").proxies == ProxyImage("i:1", ipv6=True)
     ports = ["--api-server-port", "443", "--api-server-port", "7443"]
     assert settings(*operator, "--proxy-image", "i:1", *ports).proxies == ProxyImage(
         "i:1", api_server_ports=(443, 7443)

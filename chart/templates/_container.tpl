@@ -1,4 +1,5 @@
 {{- define "operator.container" -}}
+{{- $tcp := ternary "tcp6" "tcp" .Values.ipv6 }}
 - name: manager
   image: {{ include "operator.image" . | quote }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
@@ -19,16 +20,19 @@
     - --leader-election-id={{ include "operator.fullname" . }}
     {{- end }}
     {{- if .Values.metrics.enabled }}
-    - --metrics-listen=tcp:{{ .Values.metrics.port }}
+    - --metrics-listen={{ $tcp }}:{{ .Values.metrics.port }}
     {{- end }}
     {{- if .Values.healthProbe.enabled }}
-    - --health-listen=tcp:{{ .Values.healthProbe.port }}
+    - --health-listen={{ $tcp }}:{{ .Values.healthProbe.port }}
     {{- end }}
     {{- range .Values.networkPolicy.apiServerPorts }}
     - --api-server-port={{ . }}
     {{- end }}
     {{- if not (include "operator.hasBudgets" .) }}
     - --no-disruption-budgets
+    {{- end }}
+    {{- if .Values.ipv6 }}
+    - --proxy-ipv6
     {{- end }}
     {{- with .Values.extraArgs }}
     {{- toYaml . | nindent 4 }}

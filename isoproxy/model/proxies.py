@@ -42,7 +42,8 @@ class ProxyImage:
 
     ``grace_seconds`` is how long past its Lease's expiry a proxy may use its stock; ``budgets`` is whether the cluster
     is of 1.21 or newer: it has policy/v1, and proxies so get a PodDisruptionBudget, and liveness probes know a grace
-    of their own. ``api_server_ports`` is where proxies are let out to besides their pods.
+    of their own. ``api_server_ports`` is where proxies are let out to besides their pods; ``ipv6`` is whether they
+    listen on IPv6 addresses, too.
     """
 
     image: str
@@ -51,6 +52,7 @@ class ProxyImage:
     grace_seconds: int = 300
     budgets: bool = True
     api_server_ports: tuple[int, ...] = API_SERVER_PORTS
+    ipv6: bool = False
 
 
 def drain_seconds(service: DedicatedService) -> int:
@@ -144,6 +146,8 @@ def _pod_spec(service: DedicatedService, image: ProxyImage) -> Json:
 
 def _container(service: DedicatedService, image: ProxyImage) -> Json:
     ports = {CLIENTS: CLIENTS_PORT, "metrics": METRICS_PORT, "health": HEALTH_PORT}
+    # The kernel gives a socket of IPv6 what comes by IPv4 too; but there may be none, so it is not for every cluster.
+    tcp = "tcp6" if image.ipv6 else "tcp"
     hung = {"terminationGracePeriodSeconds": HUNG_SECONDS} if image.budgets else {}
     return {
         "name": "proxy",
@@ -152,9 +156,9 @@ def _container(service: DedicatedService, image: ProxyImage) -> Json:
         "args": [
             "--role=proxy",
             f"--service={service.metadata.namespace}/{service.metadata.name}",
-            f"--listen=tcp:{CLIENTS_PORT}:backlog={BACKLOG}",
-            f"--metrics-listen=tcp:{METRICS_PORT}",
-            f"--health-listen=tcp:{HEALTH_PORT}",
+            f"--listen={tcp}:{CLIENTS_PORT}:backlog={BACKLOG}",
+            f"--metrics-listen={tcp}:{METRICS_PORT}",
+            f"--health-listen={tcp}:{HEALTH_PORT}",
             f"--drain-timeout={drain_seconds(service)}",
             f"--proxy-grace={image.grace_seconds}",
         ],

@@ -28,6 +28,7 @@ EVERYTHING = {
     "podDisruptionBudget.enabled": True,
     "imagePullSecrets": [{"name": "login"}],
     "watchNamespaces": ["one", "two"],
+    "ipv6": True,
 }
 CLUSTER_WIDE = {
     "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "ValidatingAdmissionPolicy",

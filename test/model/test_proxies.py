@@ -157,6 +157,12 @@ class TestCommandLine:
         assert main["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "health"}
         assert main["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "health"}
 
+    def test_listens_on_ipv6_where_the_operator_was_told_so(self) -> None:
+        found = container(ProxyImage("i", ipv6=True))["args"]
+        listening = [argument for argument in found if "listen=" in argument]
+        assert len(listening) == 3
+        assert all("-listen=tcp6:" in argument for argument in listening)
+
     @pytest.mark.parametrize(("longest", "drain"), [(None, 86405), (60, 65), (604800, 604800)])
     def test_gives_connections_all_the_time_that_one_may_take_and_the_kubelet_waits(
         self, longest: int | None, drain: int
