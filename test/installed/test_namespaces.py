@@ -1,0 +1,44 @@
+"""A namespace deleted with all that is in it, by somebody who does not look what there is."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from test.chart.helm import NAMESPACE
+from test.e2e.api import Json
+from test.e2e.clients import is_cut
+from test.e2e.containers import container_service
+from test.e2e.waiting import eventually
+from test.installed.installation import Installation, Space
+from test.installed.life import OPERATOR
+from test.installed.rights import Asking
+
+pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
+
+POOL = 3
+SERVICE: Json = container_service(
+    "obey", ["obey"], replicas=POOL, proxy={"replicas": 2}, service={"type": "NodePort", "port": 7000}
+)
+NEXT_LOOK_SECONDS = 330
+"""A namespace whose Pods are there 5 s after they were told to end is looked at again only after five minutes."""
+
+
+@pytest.fixture
+def space(installation: Installation) -> Iterator[Space]:
+    installation.kubectl("create", "namespace", "doomed")
+    yield Space(installation.cluster, "doomed")
+    installation.kubectl("delete", "namespace", "doomed", "--ignore-not-found", "--wait=false")
+
+
+def test_it_goes_soon_though_a_client_holds_on_to_its_connection(space: Space, installation: Installation) -> None:
+    asking = Asking(installation.cluster)
+    address = space.serve(SERVICE)
+    with space.session(address) as command:
+        assert command("echo here") == "here"
+        space.api.wait_for_base("obey", POOL, used=1)
+        space.kubectl("delete", "namespace", space.name, "--wait=false")
+        eventually(lambda: space.pods() == [], "nothing runs in it", within=60)
+        assert is_cut(command.peer)
+        left = ["get", "namespace", space.name, "--ignore-not-found"]
+        eventually(lambda: space.kubectl(*left) == "", "it is gone", within=NEXT_LOOK_SECONDS)
+    assert asking.refused(NAMESPACE, OPERATOR, within=space.name) <= POOL + 1, "what one pass makes"
