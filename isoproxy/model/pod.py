@@ -31,6 +31,12 @@ class StateDetail:
     message: str = ""
     exit_code: Int64 | None = None
 
+    @property
+    def told(self) -> str:
+        """It as ``Reason: message``, with the exit code."""
+        code = f" (exit code {self.exit_code})" if self.exit_code is not None else ""
+        return f"{self.reason}: {self.message}{code}" if self.message else f"{self.reason}{code}"
+
 
 @model
 class ContainerState:
@@ -48,6 +54,7 @@ class ContainerStatus:
     name: str = ""
     restart_count: Int64 = 0
     state: ContainerState = Field(default_factory=ContainerState)
+    last_state: ContainerState = Field(default_factory=ContainerState)
 
 
 @model
@@ -97,10 +104,14 @@ class Pod:
         return self.ending or self.over
 
     @property
+    def passes_probes(self) -> bool:
+        """Whether its node says that it is Ready, whatever became of it before."""
+        return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
+
+    @property
     def ready(self) -> bool:
         """Whether a connection may be handed to it."""
-        is_ready = any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
-        return is_ready and self.status.pod_ip != "" and not self.terminal
+        return self.passes_probes and self.status.pod_ip != "" and not self.terminal
 
     @property
     def trouble(self) -> str:
@@ -108,8 +119,7 @@ class Pod:
         for container in self.status.container_statuses:
             detail = container.state.terminated or container.state.waiting
             if detail is not None and detail.reason not in ("", "ContainerCreating", "PodInitializing"):
-                code = f" (exit code {detail.exit_code})" if detail.exit_code is not None else ""
-                return f"{detail.reason}: {detail.message}{code}" if detail.message else f"{detail.reason}{code}"
+                return detail.told
         if self.status.reason:
             return f"{self.status.reason}: {self.status.message}"
         for condition in self.status.conditions:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from isoproxy.model.dedicatedservice import InvalidService
+from isoproxy.model.pod import Pod
 from isoproxy.operator import belonging
 from isoproxy.operator.actions import Child
 from isoproxy.operator.liveness import Verdict
@@ -53,12 +54,25 @@ def _of_proxies(observed: Observed) -> list[Trouble]:
     """Return what keeps proxies from running: of their pods, and of the Deployment where there are none to ask."""
     # Those that ended for good are replaced, and may be left lying for long.
     living = [pod for pod in observed.proxy_pods if not pod.ending and pod.status.phase not in ("Failed", "Succeeded")]
-    reasons = [pod.trouble for pod in sorted(living, key=lambda pod: pod.metadata.name) if pod.trouble][:1]
+    reasons = [why for pod in sorted(living, key=lambda pod: pod.metadata.name) if (why := _why_not_running(pod))][:1]
     deployment = observed.children.get(Child.DEPLOYMENT)
     if deployment is not None and belonging.made_for(deployment.metadata, observed.service.metadata.uid):
         said = [condition for condition in deployment.conditions if (condition.type, condition.status) in _FAILING]
         reasons += [f"{condition.reason}: {condition.message}" for condition in said]
     return [Trouble("ProxiesFailing", f"a proxy does not run: {why}", cause=why.partition(":")[0]) for why in reasons]
+
+
+def _why_not_running(pod: Pod) -> str:
+    """Return why a proxy does not run, ``""`` where it does or is about to.
+
+    Of one that is started again and again it is how it ended the last time: the same while it waits and while it tries.
+    """
+    for container in pod.status.container_statuses:
+        ended, waiting = container.last_state.terminated, container.state.waiting
+        is_trying = container.state.running is not None and not pod.passes_probes
+        if ended is not None and (is_trying or (waiting is not None and waiting.reason == "CrashLoopBackOff")):
+            return ended.told
+    return pod.trouble
 
 
 def of_invalid(service: InvalidService) -> list[Trouble]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from isoproxy.model.parsing import parse
+from isoproxy.model.parsing import Json, parse
 from isoproxy.model.pod import Condition, Pod
 from isoproxy.operator import belonging, childkinds
 from isoproxy.operator.actions import Child
@@ -62,13 +62,33 @@ def test_a_proxy_that_does_not_run_is_told_with_its_reason(pod: Pod, cause: str,
     [
         proxy_pod(phase="Pending"),
         waiting("ContainerCreating"),
-        proxy_pod(phase="Running", containerStatuses=[{"restartCount": 3, "state": {"running": {}}}]),
+        proxy_pod(phase="Running", containerStatuses=[{"state": {"running": {}}}]),
         proxy_pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory."),
     ],
 )
 def test_one_that_starts_or_runs_or_was_replaced_is_no_trouble(pod: Pod) -> None:
     scene = Scene().deploy()
     scene.proxy_pods = [pod]
+    assert found(scene) == []
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"terminated": {"reason": "OOMKilled", "exitCode": 137}},
+        {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}},
+        {"running": {}},
+    ],
+)
+def test_one_that_is_started_again_and_again_is_told_as_one_trouble_until_it_is_ready(state: Json) -> None:
+    container = {"restartCount": 2, "state": state, "lastState": TERMINATED[0]["state"]}
+    scene = Scene().deploy()
+    scene.proxy_pods = [proxy_pod(phase="Running", containerStatuses=[container])]
+    why = "OOMKilled (exit code 137)"
+    assert found(scene) == [Trouble("ProxiesFailing", f"a proxy does not run: {why}", cause=why)]
+    running = [container | {"state": {"running": {}}}]
+    ready = [{"type": "Ready", "status": "True"}]
+    scene.proxy_pods = [proxy_pod(phase="Running", containerStatuses=running, conditions=ready)]
     assert found(scene) == []
 
 
