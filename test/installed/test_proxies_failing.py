@@ -86,3 +86,20 @@ def test_pods_that_the_namespace_does_not_take_are_told(space: Space) -> None:
     with space.session(space.wait_until_served("large", REPLICAS)) as command:
         assert command("echo served") == "served"
     eventually(lambda: is_well(space, "large"), "it is over")
+
+
+def test_a_proxy_that_ends_again_and_again_is_one_trouble_until_it_runs(space: Space) -> None:
+    def restarts() -> int:
+        containers = [one for pod in space.proxies("starved").values() for one in pod["status"]["containerStatuses"]]
+        return sum(one["restartCount"] for one in containers)
+
+    memory = {"requests": {"memory": "8Mi"}, "limits": {"memory": "16Mi"}}  # not enough for Python to start
+    space.apply(service("starved") | {"spec": service("starved")["spec"] | {"proxy": {"resources": memory}}})
+    eventually(lambda: says(space, "starved", "ProxiesFailing", "exit code 137"), "it says why", within=30)
+    since = space.api.condition("starved", "Degraded")["lastTransitionTime"]
+    eventually(lambda: restarts() >= 2, "it is started again and again", within=60)
+    assert space.api.condition("starved", "Degraded")["lastTransitionTime"] == since
+    assert "Recovered" not in events(space, "starved")
+    space.patch("starved", proxy={"resources": None})
+    space.wait_until_served("starved", REPLICAS)
+    eventually(lambda: is_well(space, "starved"), "it is over")
