@@ -1,10 +1,9 @@
 """IsolationPod: the record of one pod's one life, from creation through assignment to its end."""
 
-from datetime import datetime
 from enum import Enum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from isoproxy.model import names
 from isoproxy.model.metadata import ObjectMeta
@@ -38,8 +37,8 @@ class IsolationPodStatus:
 
     phase: Phase = Phase.IDLE
     in_use: bool = False
-    connection_start_time: datetime | None = None
-    last_used_time: datetime | None = None
+    connection_start_time: AwareDatetime | None = None
+    last_used_time: AwareDatetime | None = None
     client: str = ""
     proxy: str = ""
     outcome: str = ""

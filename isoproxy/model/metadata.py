@@ -1,9 +1,8 @@
 """The part of ``metadata`` that decisions are made from."""
 
 from collections.abc import Mapping
-from datetime import datetime
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from isoproxy.model.parsing import Int64, model
 
@@ -28,8 +27,8 @@ class ObjectMeta:
     uid: str = ""
     resource_version: str = ""
     generation: Int64 = 0
-    creation_timestamp: datetime | None = None
-    deletion_timestamp: datetime | None = None
+    creation_timestamp: AwareDatetime | None = None
+    deletion_timestamp: AwareDatetime | None = None
     deletion_grace_period_seconds: Int64 | None = None
     labels: Mapping[str, str] = Field(default_factory=dict)
     annotations: Mapping[str, str] = Field(default_factory=dict)

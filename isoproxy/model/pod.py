@@ -1,10 +1,9 @@
 """The facts of a Pod that decide what may be done with it."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from isoproxy.model import names
 from isoproxy.model.metadata import ObjectMeta
@@ -19,7 +18,7 @@ class Condition:
     status: str
     reason: str = ""
     message: str = ""
-    last_transition_time: datetime | None = None
+    last_transition_time: AwareDatetime | None = None
     observed_generation: int | None = None
 
 

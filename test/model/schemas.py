@@ -4,11 +4,11 @@ import dataclasses
 import types
 import typing
 from collections.abc import Iterator
-from datetime import datetime
 from enum import Enum
 from typing import Any
 
 from annotated_types import Ge, Le
+from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
 
 from isoproxy.model import crds
@@ -82,7 +82,7 @@ def type_differences(hint: Any, schema: Json, path: str) -> Iterator[str]:
         expected = {"type": "object"}
     elif hint is Network:
         expected = {"type": "string", "format": "cidr"}
-    elif hint is datetime:
+    elif hint is AwareDatetime:
         expected = {"type": "string", "format": "date-time"}
     elif isinstance(hint, type) and issubclass(hint, Enum):
         expected = {"type": "string", "enum": [member.value for member in hint]}

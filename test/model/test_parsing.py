@@ -102,6 +102,14 @@ def test_settings_that_nobody_can_go_by_are_refused(part: dict[str, Any], field:
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize("moment", ["2026-01-01T00:00:00", "2026-01-01", "yesterday"])
+def test_a_time_that_could_be_any_is_a_fault(moment: str) -> None:
+    """Times are compared with each other: one of no zone with one that has one would be an error of ours."""
+    with pytest.raises(InvalidObject) as caught:
+        parse(ProxyLease, {"metadata": {"name": "l", "creationTimestamp": moment}})
+    assert caught.value.field == "metadata.creationTimestamp"
+
+
 def test_an_object_without_a_name_is_nobody_s() -> None:
     with pytest.raises(InvalidObject):
         parse_service({"metadata": {}, "spec": {}})
