@@ -1,9 +1,8 @@
 """What form an answer takes, and what form a body has. Pure."""
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
 
@@ -12,6 +11,7 @@ from isoproxy.local.apiserver.depth import check_depth, too_deep
 from isoproxy.local.apiserver.errors import StatusError, bad_request
 from isoproxy.local.apiserver.web import protobodies
 from isoproxy.local.yamltext import read_yaml
+from isoproxy.model.jsontext import parse_strictly
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -119,15 +119,11 @@ def read_body(body: bytes, content_type: str, *, patch: bool, strict: bool, dept
 
 def _read_json(body: bytes, strict: bool, depth: int) -> Any:
     text = body.decode("utf-8")
-    value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates if strict else None)
+    value = parse_strictly(text, pairs=_no_duplicates if strict else None)
     # Counting is quick; only a body with this many brackets can be too deep.
     if body.count(b"{") + body.count(b"[") > depth:
         check_depth(value, depth)
     return value
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -84,3 +84,8 @@ def test_duplicate_fields_are_refused_when_strict() -> None:
     body = b'{"spec": {"a": 1, "a": 2}}'
     assert read(body) == {"spec": {"a": 2}}
     assert 'duplicate field "a"' in refused(read, body, strict=True).message
+
+
+def test_what_json_has_no_way_to_write_is_not_taken() -> None:
+    assert refused(read_body, b'{"a": 1e999}', JSON, patch=False, strict=False, depth=10).code == 400
+    assert read_body(b'{"a": "\\ud800"}', JSON, patch=False, strict=False, depth=10) == {"a": "\ufffd"}
