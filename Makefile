@@ -8,8 +8,10 @@ export PYTHON
 DEMO        ?= examples/adventure.yaml
 PYTEST_ARGS ?=
 BENCH_ARGS  ?=
+SECONDS     ?= 60
+TARGET      ?=
 
-.PHONY: help demo test check lint types deadcode programs unit bench lock wheel-test clean
+.PHONY: help demo test check lint types deadcode programs unit fuzz bench lock wheel-test clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -37,6 +39,9 @@ programs: $(VENV)/dev.stamp  ## build Kubernetes and images for the tests ahead,
 
 unit: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest --cov $(PYTEST_ARGS)
+
+fuzz: $(VENV)/dev.stamp  ## look for input that breaks something (SECONDS=60 for each TARGET=documents; all, if none is named)
+	@$(BIN)/python -m test.fuzz --seconds $(SECONDS) $(TARGET)
 
 bench: $(VENV)/dev.stamp  ## measure beside HAProxy, nginx and a real API server on this machine (BENCH_ARGS=--quick for a short run)
 	@$(BIN)/python -m bench $(BENCH_ARGS)
