@@ -80,7 +80,8 @@ class _Page(_Folder):
 
 def _exposition(metrics: Metrics) -> Callable[[Request], bytes]:
     def show(request: Request) -> bytes:
-        encode, content_type = choose_encoder(request.getHeader("accept") or "")
+        accepted = request.getHeader(b"accept") or b""  # as bytes: it may be no text
+        encode, content_type = choose_encoder(accepted.decode("latin-1"))
         request.responseHeaders.setRawHeaders("Content-Type", [content_type])
         return encode(metrics.registry)
 

@@ -65,6 +65,7 @@ async def test_metrics_are_given_as_prometheus_text_or_openmetrics() -> None:
         )
         assert (code, content_type.partition(";")[0]) == (200, "application/openmetrics-text")
         assert text.endswith("# EOF\n")
+        assert (await page.request("/metrics", headers={b"accept": b"text/pl\xff\xfe"}))[0] == 200
 
 
 @pytest_twisted.ensureDeferred
