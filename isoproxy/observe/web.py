@@ -81,11 +81,19 @@ class _Page(_Folder):
 def _exposition(metrics: Metrics) -> Callable[[Request], bytes]:
     def show(request: Request) -> bytes:
         accepted = request.getHeader(b"accept") or b""  # as bytes: it may be no text
-        encode, content_type = choose_encoder(accepted.decode("latin-1"))
+        try:
+            content, content_type = _encoded(metrics, accepted.decode("latin-1"))
+        except TypeError:  # the library compares a version that is no number with one that is
+            content, content_type = _encoded(metrics, "")
         request.responseHeaders.setRawHeaders("Content-Type", [content_type])
-        return encode(metrics.registry)
+        return content
 
     return show
+
+
+def _encoded(metrics: Metrics, accepted: str) -> tuple[bytes, str]:
+    encode, content_type = choose_encoder(accepted)
+    return encode(metrics.registry), content_type
 
 
 def _probe(missing: Callable[[], list[str]]) -> Callable[[Request], bytes]:

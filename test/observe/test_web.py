@@ -65,7 +65,14 @@ async def test_metrics_are_given_as_prometheus_text_or_openmetrics() -> None:
         )
         assert (code, content_type.partition(";")[0]) == (200, "application/openmetrics-text")
         assert text.endswith("# EOF\n")
-        assert (await page.request("/metrics", headers={b"accept": b"text/pl\xff\xfe"}))[0] == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_accepts_what_there_is_not_is_given_prometheus_text() -> None:
+    async with served() as page:
+        for accepted in (b"text/pl\xff\xfe", b"text/plain; version=1.x", b"application/openmetrics-text; version=x"):
+            code, content_type, _ = await page.request("/metrics", headers={b"accept": accepted})
+            assert (code, content_type.partition(";")[0]) == (200, "text/plain")
 
 
 @pytest_twisted.ensureDeferred
