@@ -93,7 +93,7 @@ def scale_proxies(space: Space, count: int) -> None:
 
 def test_a_restarted_operator_is_not_noticed(space: Space, address: Address, installation: Installation) -> None:
     proxies = space.proxies("obey").keys()
-    with finding_warm_pods(space, address), space.session(address) as command:
+    with finding_warm_pods(space, address, every=3), space.session(address) as command:
         before = command("who")
         installation.kubectl("rollout", "restart", OPERATOR, f"--namespace={NAMESPACE}")
         installation.kubectl("rollout", "status", OPERATOR, f"--namespace={NAMESPACE}", PATIENCE)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from isoproxy.model.proxies import DEFAULT_RESOURCES
 from test.chart.conftest import remove_definitions
 from test.chart.helm import CHART, Json
 from test.cluster.images.ours import ISOPROXY
@@ -28,15 +29,17 @@ from test.installed.visitors import check_warm, finding_warm_pods, logged, repea
 
 pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
 
-BASE = 8
-"""More than clients use up while there is no operator."""
+BASE = 10
+EVERY = 3.0
+"""Seconds between two clients: the pool lasts for longer than there is no operator, also on a busy machine."""
 SESSIONS = 2
 SERVICE: Json = container_service("obey", ["obey"], replicas=BASE, service={"type": "NodePort", "port": 7000})
 PROXIES = "deployment/obey-proxy"
 VERSION = "0.0.1"
 FIELD = "proxy"
 """What an earlier definition of DedicatedServices does not have."""
-WITH_FIELD: Json = SERVICE | {"spec": SERVICE["spec"] | {FIELD: {"replicas": 1}}}
+WITH_FIELD: Json = SERVICE | {"spec": SERVICE["spec"] | {FIELD: {"resources": DEFAULT_RESOURCES}}}
+"""The service with it: another spec, and the same proxies."""
 EARLIER: Json = {"podLabels.era": "earlier", "resources.requests.cpu": "50m"}
 LATER: Json = {"podLabels.era": "later"}
 NEWER = f"{ISOPROXY}-newer"
@@ -170,10 +173,11 @@ def is_explained(space: Space) -> bool:
     return re.search(rf"^  {FIELD}\t", space.kubectl("explain", "dedi.spec"), re.MULTILINE) is not None
 
 
-def is_planned(space: Space) -> bool:
-    """Whether an operator has planned by the service as it is."""
+def is_planned(space: Space, *, after: int) -> bool:
+    """Whether an operator has planned by the service as it is, which is another than generation ``after``."""
     service = space.api.service("obey")
-    return bool(service["status"]["observedGeneration"] == service["metadata"]["generation"])
+    generation = int(service["metadata"]["generation"])
+    return generation > after and generation == int(service["status"]["observedGeneration"])
 
 
 @pytest.mark.parametrize(("values", "more"), UPGRADES, ids=["the same image", "another image"])
@@ -184,11 +188,12 @@ def test_an_upgrade_rolls_proxies_out_once_where_their_image_is_another_and_is_n
     eventually(lambda: not is_explained(space), "the definition is the earlier one")
     with pytest.raises(AssertionError, match=f'unknown field "spec.{FIELD}"'):
         space.apply(WITH_FIELD)
-    with finding_warm_pods(space, address, every=2), talking(sessions):
+    with finding_warm_pods(space, address, every=EVERY), talking(sessions):
         upgrade(release, values)
         eventually(lambda: is_explained(space), "the definition is the new one")
+        planned = space.api.service("obey")["metadata"]["generation"]
         space.apply(WITH_FIELD)
-        eventually(lambda: is_planned(space), "the new operator has looked at the service")
+        eventually(lambda: is_planned(space, after=planned), "the new operator has looked at the service")
         wait_until_settled(space, before + more)
     assert old in space.proxies("obey")
     assert len(space.proxies("obey")) == 1 + more
@@ -208,7 +213,7 @@ def test_an_upgrade_is_taken_back_while_connections_go_on(
 ) -> None:
     before = rollouts(space)
     values, _ = UPGRADES[-1]
-    with finding_warm_pods(space, address, every=2), talking(sessions):
+    with finding_warm_pods(space, address, every=EVERY), talking(sessions):
         upgrade(release, values)
         wait_until_settled(space, before + 1)
         release.rollback()

@@ -14,10 +14,10 @@ from test.e2e.program import receive
 from test.e2e.waiting import BOUND, eventually
 from test.installed.installation import Space
 
-AT_ONCE = 0.05
+AT_ONCE = 0.02
 """Seconds between accept and claim where a pod was warm: none, but that a process may lose its turn in between.
 
-To wait for a pod takes several writes to the API server, and mostly a pod's start.
+To wait for one takes some writes to the API server, 50 ms at the least, and mostly a pod's start.
 """
 AT_THE_DOOR = 5.0
 """Seconds within which a client is through also on a busy machine, where a lost packet is sent again after one."""
