@@ -20,13 +20,14 @@ PACKAGE = TREE / "isoproxy"
 MAY_IMPORT: dict[str, set[str]] = {
     "model": set(),
     "timesource": set(),
+    "boundedsite": set(),
     "listening": set(),
     "kube": {"model", "timesource"},
-    "observe": {"kube", "model", "timesource"},
+    "observe": {"boundedsite", "kube", "model", "timesource"},
     "operator": {"kube", "model", "observe", "timesource"},
     "proxy": {"kube", "model", "observe", "timesource"},
     "settings": {"kube", "model"},
-    "local": {"kube", "listening", "model", "observe", "settings", "timesource"},
+    "local": {"boundedsite", "kube", "listening", "model", "observe", "settings", "timesource"},
     "app": {"kube", "listening", "local", "model", "observe", "operator", "proxy", "settings", "timesource"},
     "tap": {"app", "kube", "model", "settings"},
 }

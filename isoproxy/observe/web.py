@@ -4,21 +4,22 @@ from collections.abc import Callable
 from io import BytesIO
 
 from prometheus_client.exposition import choose_encoder
-from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.internet.interfaces import IReactorTime
 from twisted.web import http
 from twisted.web.pages import notFound
 from twisted.web.resource import IResource, Resource
-from twisted.web.server import Request, Site
+from twisted.web.server import Request
 
+from isoproxy.boundedsite import BoundedSite
 from isoproxy.observe.health import Health
 from isoproxy.observe.metrics import Metrics
 
-MAX_CONNECTIONS = 64
+MAX_CONNECTIONS = 256
 IDLE_SECONDS = 15.0
+"""How long a request may take to come, and a connection may stay without one."""
 
 
-def web_factory(*, metrics: Metrics | None, health: Health, clock: IReactorTime) -> "BoundedFactory":
+def web_factory(*, metrics: Metrics | None, health: Health, clock: IReactorTime) -> BoundedSite:
     """Return what to listen with: 200 or 503 for the probes, Prometheus text or OpenMetrics for ``/metrics``.
 
     ``metrics`` None: the probes alone.
@@ -28,33 +29,12 @@ def web_factory(*, metrics: Metrics | None, health: Health, clock: IReactorTime)
         root.putChild(b"metrics", _Page(_exposition(metrics)))
     root.putChild(b"healthz", _Page(_probe(lambda: [] if health.alive else ["reactor"])))
     root.putChild(b"readyz", _Page(_probe(health.missing)))
-    return BoundedFactory(_Site(root, timeout=IDLE_SECONDS, reactor=clock))  # type: ignore[no-untyped-call]  # as above
+    return _Site(root, clock=clock, seconds=IDLE_SECONDS, connections=MAX_CONNECTIONS)
 
 
-class BoundedFactory(WrappingFactory[ProtocolWrapper]):
-    """Closes the oldest connection to make room for a new one, so that slow clients cannot keep a probe out."""
-
-    noisy = False
-
-    def buildProtocol(self, addr: IAddress | None) -> ProtocolWrapper:
-        while len(self.protocols) >= MAX_CONNECTIONS:
-            oldest = next(iter(self.protocols))
-            del self.protocols[oldest]
-            oldest.abortConnection()
-        return super().buildProtocol(addr)
-
-    def unregisterProtocol(self, p: ProtocolWrapper) -> None:
-        self.protocols.pop(p, None)  # it may have had to make room
-
-
-class _Site(Site):
-    noisy = False
-
+class _Site(BoundedSite):
     def getContentFile(self, _length: int | None) -> BytesIO:
         return _Nowhere()
-
-    def log(self, _: http.Request) -> None:
-        """Say nothing: probes come every few seconds."""
 
 
 class _Nowhere(BytesIO):

@@ -25,7 +25,7 @@ def run(data: bytes) -> None:
         clock.advance(IDLE_SECONDS)
         clock.advance(IDLE_SECONDS)
         assert client.closed
-        assert not factory.protocols
+        assert not factory.waiting
         other = Connection(factory, clock)
         other.send(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert other.answer.startswith(b"HTTP/1.1 200 OK\r\n"), bytes(other.answer)

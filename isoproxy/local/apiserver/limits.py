@@ -20,3 +20,4 @@ class Limits:
     bookmark_seconds: float = 30.0
     garbage_batch: int = 100  # dependants looked at in one go
     streams: int = 2_000  # watches and followed logs
+    connections: int = 512  # beside those, without a complete request: who has waited longest makes room

@@ -55,7 +55,7 @@ class ApiServer:
 
     def site(self) -> Site:
         """What to listen with."""
-        return ApiSite(self._resource, self._clock, self.core.limits.body_bytes)
+        return ApiSite(self._resource, self._clock, self.core.limits)
 
     def changed(self) -> None:
         """Have garbage collected soon, if there is any."""

@@ -11,8 +11,10 @@ from twisted.web import http, server
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from isoproxy.boundedsite import BoundedSite
 from isoproxy.local.apiserver.core import Core
 from isoproxy.local.apiserver.errors import StatusError, method_not_allowed
+from isoproxy.local.apiserver.limits import Limits
 from isoproxy.local.apiserver.logs import PodLogs
 from isoproxy.local.apiserver.web import guard, requests
 from isoproxy.local.apiserver.web.answers import Answer, Answers, Sent, refusal
@@ -24,7 +26,7 @@ from isoproxy.local.apiserver.web.watching import WatchEndpoint
 
 log = txaio.make_logger()
 
-IDLE_SECONDS = 90  # as a real server; clients keep connections for less
+IDLE_SECONDS = 90  # as a real server; clients keep connections for less. A request takes no longer to come, either
 
 
 class ApiResource(Resource):
@@ -135,16 +137,14 @@ class _BoundedRequest(server.Request):
             self.content.write(data)
 
 
-class ApiSite(server.Site):
-    """Serves the resource over HTTP/1.1, without an access log."""
+class ApiSite(BoundedSite):
+    """Serves the resource over HTTP/1.1."""
 
-    noisy = False
-
-    def __init__(self, resource: ApiResource, clock: IReactorTime, body_bytes: int) -> None:
-        factory = partial(_BoundedRequest, body_bytes=body_bytes)
-        super().__init__(  # type: ignore[no-untyped-call]  # Twisted's
-            resource, requestFactory=factory, timeout=IDLE_SECONDS, reactor=clock
+    def __init__(self, resource: ApiResource, clock: IReactorTime, limits: Limits) -> None:
+        super().__init__(
+            resource,
+            clock=clock,
+            seconds=IDLE_SECONDS,
+            connections=limits.connections,
+            make_request=partial(_BoundedRequest, body_bytes=limits.body_bytes),
         )
-
-    def log(self, request: http.Request) -> None:
-        """No access log: watches and leases would drown what matters."""
