@@ -6,7 +6,6 @@ from io import BytesIO
 from prometheus_client.exposition import choose_encoder
 from twisted.internet.interfaces import IReactorTime
 from twisted.web import http
-from twisted.web.pages import notFound
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
@@ -45,17 +44,35 @@ class _Nowhere(BytesIO):
 
 
 class _Folder(Resource):
+    """Answers every method, for everything below: Twisted's own answer fails where a URL is no ASCII."""
+
     def getChild(self, _path: bytes, _request: Request) -> IResource:
-        return notFound()  # Resource's own is deprecated
+        return _Folder()  # type: ignore[no-untyped-call]  # twisted.web is not typed
+
+    def render(self, request: Request) -> bytes:
+        return _refusal(request, http.NOT_FOUND)
 
 
 class _Page(_Folder):
     def __init__(self, show: Callable[[Request], bytes]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # twisted.web is not typed
+        super().__init__()  # type: ignore[no-untyped-call]  # as above
         self._show = show
 
-    def render_GET(self, request: Request) -> bytes:
-        return self._show(request)
+    def render(self, request: Request) -> bytes:
+        if request.method not in (b"GET", b"HEAD"):
+            request.setHeader(b"Allow", b"GET, HEAD")
+            return _refusal(request, http.NOT_ALLOWED)
+        content = self._show(request)
+        if request.method == b"HEAD":
+            request.setHeader(b"Content-Length", b"%d" % len(content))
+            return b""
+        return content
+
+
+def _refusal(request: Request, code: int) -> bytes:
+    request.setResponseCode(code)
+    request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
+    return b"%d\n" % code if request.method != b"HEAD" else b""
 
 
 def _exposition(metrics: Metrics) -> Callable[[Request], bytes]:

@@ -17,6 +17,7 @@ from twisted.web.client import Agent
 from isoproxy.observe.health import Health
 from isoproxy.observe.metrics import Live, Metrics
 from isoproxy.observe.web import MAX_CONNECTIONS, web_factory
+from test.local.apiserver.web.connection import connect
 
 reactor: Any = _reactor
 
@@ -102,6 +103,17 @@ async def test_nothing_else_is_served_and_bodies_are_not_kept() -> None:
         assert (await page.request("/metrics/more"))[0] == 404
         assert (await page.request("/metrics", "POST", data=b"x" * 300_000))[0] == 405
         assert (await page.request("/healthz", "HEAD"))[0] == 200
+        assert (await page.request("/none", "HEAD"))[0] == 404
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_no_method_and_no_url_is_refused_like_any_other() -> None:
+    async with served() as page:
+        for line, code in ((b"POST /\xafhealthz", b"404"), (b"POST /healthz?\xaf", b"405"), (b"BREW /metrics", b"405")):
+            client = await connect(reactor, page.port)
+            client.transport.write(line + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")  # type: ignore[union-attr]
+            await client.until(lambda client=client: client.closed, reactor)
+            assert client.received.split(b" ")[1] == code
 
 
 @pytest_twisted.ensureDeferred
