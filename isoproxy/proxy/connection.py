@@ -125,8 +125,11 @@ class Connection:
     # What happens to it
 
     def begin(self) -> None:
-        """Go for a pod."""
-        self._do((do.Claim(),))
+        """Go for a pod, unless the client has broken off before it was accepted: also then there is a socket."""
+        if _is_reset(self._client):
+            self.client_lost()
+        else:
+            self._do((do.Claim(),))
 
     def given(self, pod: Backend) -> None:
         """It has claimed ``pod``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -229,6 +230,13 @@ async def connect_to(address: str) -> Peer:
     """A client of ``host:port``."""
     host, _, port = address.rpartition(":")
     return cast(Peer, await TCP4ClientEndpoint(reactor, host, int(port)).connect(Factory.forProtocol(Peer)))
+
+
+def connect_and_reset(address: str) -> None:
+    """Connect to ``host:port`` and break off; the reactor does not run meanwhile."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def port_number(port: IListeningPort) -> int:

@@ -7,7 +7,7 @@ from isoproxy.kube.errors import NotSent
 from isoproxy.kube.resources import ISOLATION_PODS
 from isoproxy.model import names
 from isoproxy.proxy.session import EARLY_BYTES
-from test.proxy.net import Site, outcome_of, running, site_settings
+from test.proxy.net import Site, connect_and_reset, outcome_of, running, site_settings
 
 DOWN = NotSent("no route")
 
@@ -108,6 +108,18 @@ class TestWhileQueued:
             await site.add_pod("a")
             await site.until(lambda: site.lease().held == 1)
             assert site.uses("a") == 0
+
+    @pytest_twisted.ensureDeferred
+    async def test_a_reset_before_the_accept_costs_no_pod_though_there_is_one(self) -> None:
+        async with running() as site:
+            await site.add_pod("a")
+            await site.until(lambda: site.lease().held == 1)
+            connect_and_reset(site.service.address)
+            await site.until(lambda: site.outcomes() == ["client_gone"])
+            client = await site.connect()
+            client.send(b"x")
+            await site.until(lambda: client.got == b"x")
+            assert site.uses("a") == 1
 
     @pytest_twisted.ensureDeferred
     async def test_a_reset_behind_a_full_buffer_is_found_when_a_pod_comes(self) -> None:
