@@ -98,7 +98,7 @@ class Connection:
         self._desk = desk
         self._client = client
         self._peer = peer
-        self._early: list[bytes] = []
+        self._early = bytearray()
         self._dial: Deferred[IProtocol] | None = None
         self._backend: Transport | None = None
         self._relay: RelayLike | None = None
@@ -139,7 +139,7 @@ class Connection:
 
     def received(self, data: bytes) -> None:
         """The client sent something, and there is nobody yet to take it."""
-        self._early.append(data)
+        self._early += data  # in one piece: kept one by one, tiny segments would cost many times what is in them
         self._do(self.session.received(len(data)))
 
     def client_eof(self) -> None:
@@ -251,7 +251,7 @@ class Connection:
     def _start_relay(self, _: do.StartRelay) -> None:
         backend, self._backend = self._backend, None
         assert backend is not None
-        early, self._early = b"".join(self._early), []
+        early, self._early = bytes(self._early), bytearray()
         try:
             relay = self._desk.make_relay(self._client, backend, early, self.session.eof)
             ended = relay.start()
@@ -284,7 +284,7 @@ class Connection:
             # A reset, not a FIN: the client must not take this for an empty answer.
             self._client.abortConnection()
         self._relay = None
-        self._early = []
+        self._early = bytearray()
         self._desk.ended(self, action.outcome)
 
 

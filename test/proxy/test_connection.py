@@ -1,6 +1,7 @@
 """What a session decides is carried out, whatever dialers and relays do."""
 
 import errno
+import tracemalloc
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ from isoproxy.proxy.backend import Backend
 from isoproxy.proxy.connection import Connection
 from isoproxy.proxy.dialer import BackendProtocol
 from isoproxy.proxy.relay.result import Ending, RelayResult
-from isoproxy.proxy.session import Ended, Limits
+from isoproxy.proxy.session import EARLY_BYTES, Ended, Limits
 from isoproxy.timesource import TimeSource
 
 
@@ -279,3 +280,15 @@ def test_a_transport_without_a_socket_is_not_taken_for_reset(desk: Counter) -> N
     desk.connection.session.eof = True
     desk.connection.leave_if_reset()
     assert desk.outcomes == []
+
+
+def test_what_a_client_sends_in_tiny_segments_takes_no_more_than_it_is(desk: Counter) -> None:
+    connection = desk.connection
+    segments = EARLY_BYTES // 2 - 1
+    tracemalloc.start()
+    try:
+        for number in range(segments):
+            connection.received(b"%02d" % (number % 100))
+        assert tracemalloc.get_traced_memory()[0] < 2 * EARLY_BYTES
+    finally:
+        tracemalloc.stop()
