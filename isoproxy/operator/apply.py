@@ -14,7 +14,7 @@ from isoproxy.kube.errors import AlreadyExists, ApiError, Conflict, KubeError, N
 from isoproxy.kube.resources import ISOLATION_PODS, LEASES, PODS
 from isoproxy.model import manifests, names
 from isoproxy.model.isolationpod import IsolationPod, Phase
-from isoproxy.model.parsing import Json, parse
+from isoproxy.model.parsing import InvalidObject, Json, parse
 from isoproxy.model.pod import Pod
 from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator import children
@@ -98,7 +98,7 @@ class Applier:
             # Somebody was faster: the watch will show what there is to decide on now.
             log.debug("{action} met {error}", action=type(action).__name__, error=error)
         except Exception as error:
-            if not isinstance(error, KubeError):
+            if not isinstance(error, KubeError | InvalidObject):
                 log.failure("{action} failed", action=type(action).__name__)
             result.failures.append(error)
 

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from isoproxy.kube.errors import KubeError
 from isoproxy.kube.retry import full_jitter
+from isoproxy.model.parsing import InvalidObject
 
 log = txaio.make_logger()
 
@@ -99,7 +100,7 @@ class Workqueue:
             entry.failures += 1
             delay = full_jitter(entry.failures, self._jitter, ceiling=MOST_BACKOFF)
             entry.not_before = self._clock.seconds() + delay
-            if isinstance(error, KubeError):
+            if isinstance(error, KubeError | InvalidObject):  # what an API server said; the rest is a fault of ours
                 log.warn("{key}: {error}; trying again in {delay:.1f} s", key=key, error=error, delay=delay)
             else:
                 log.failure("{key}: failed; trying again in {delay:.1f} s", key=key, delay=delay)

@@ -28,6 +28,7 @@ from isoproxy.model.timestamps import rfc3339
 from isoproxy.observe.metrics import Metrics
 from isoproxy.operator.reconciler import Reconciler
 from isoproxy.timesource import TimeSource
+from test.fuzz.failures import told_in_lines
 from test.memoryapi import MemoryApi, make_core
 
 
@@ -532,3 +533,22 @@ def test_events_that_may_not_be_written_hold_up_nothing(world: World) -> None:
     world.settle(40)
     assert len(world.all(PODS)) == 3
     assert told(world) == []
+
+
+class Incomplete(MemoryApi):
+    """Does what it is asked, and answers without what was asked for."""
+
+    async def create(
+        self, resource: Resource, body: Json, *, namespace: str | None = None, strict: bool = False
+    ) -> Json:
+        made = await super().create(resource, body, namespace=namespace, strict=strict)
+        return made if resource is not PODS else {"metadata": {}}
+
+
+def test_an_answer_that_is_no_object_is_told_in_a_line_and_holds_up_nothing(world: World) -> None:
+    world.operators[0].stopService()
+    world.start_operator(Incomplete(world.core, world.clock))
+    world.service(replicas=2)
+    with told_in_lines():
+        world.settle(20)
+    assert len(world.all(PODS)) == 2
