@@ -73,6 +73,11 @@ class Programs:
             client.sendall(f"{self.name} {self.number}\n".encode())
             receive(client, b"")
 
+    def hello(self, client: socket.socket) -> None:
+        """Say the pod's name and which connection of it this is, then send back what comes."""
+        client.sendall(f"{self.name} {self.number}\n".encode())
+        self.echo(client)
+
     def echo(self, client: socket.socket) -> None:
         """Send back what comes."""
         while data := client.recv(65536):

@@ -1,0 +1,25 @@
+"""I4, when all is quiet again: what there should be is there, and nothing else."""
+
+from test.e2e.api import IPODS, LEASES, PODS, names
+from test.e2e.waiting import eventually
+from test.soak.world import GRACE_SECONDS, PROXIES, SERVICES, World
+
+_SECONDS = 2 * GRACE_SECONDS
+"""Longer than it takes until a proxy that died is known to be dead, and its pods are given up."""
+
+
+def check_base(world: World) -> None:
+    """Wait until every pool is full and nothing is left over; an AssertionError says what is."""
+    for service in SERVICES:
+        world.api.wait_for_base(service, world.base(service), within=_SECONDS)
+    warm = sum(map(world.base, SERVICES))
+
+    def counts() -> bool:
+        api = world.api
+        pods, records, leases = (names(api.items(path)) for path in (PODS, IPODS, LEASES))
+        assert pods == records, f"pods {pods} and their records {records}"
+        assert len(pods) == warm, f"{len(pods)} pods, where {warm} are to be warm"
+        assert len(leases) == len(SERVICES) * PROXIES + 1, f"Leases {leases}"
+        return True
+
+    eventually(counts, "nothing is left over", within=_SECONDS)
