@@ -20,7 +20,8 @@ def run(data: bytes) -> None:
     clock = Clock()
     server = ApiServer(clock, chance=random.Random(1), now=lambda: 1_800_000_000.0 + clock.seconds())
     kind = server.core.kind("apiextensions.k8s.io", "v1", "customresourcedefinitions")
-    for manifest in crds.load():
+    # To compile their rules takes most of an input's time; a request that does not name them meets none of them.
+    for manifest in crds.load() if b"soh.re" in data else ():
         server.core.create(kind, "", manifest)
     site = server.site()
     with told_in_lines():
