@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -51,6 +51,8 @@ class Connection:
     client_certificate: bytes | None = field(default=None, repr=False)  # PEM, the leaf first
     client_key: bytes | None = field(default=None, repr=False)  # PEM
     token_source: TokenSource | None = field(default=None, repr=False)
+    reread: "Callable[[], Connection] | None" = field(default=None, repr=False, compare=False)
+    """The same, with the PEM texts that its files have now; raises ConfigError. None: it was not read from files."""
 
     @classmethod
     def plain(cls, url: str) -> "Connection":
@@ -144,10 +146,12 @@ class _Loader:
     def connection(self) -> Connection:
         with self._scratch() as directory:  # what is written there does not outlive this
             self._configuration = configuration = self._read(directory)
-            trust, certificate, key = (
-                self._contents(name)
-                for name in (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
-            )
+            names = {
+                "trust": configuration.ssl_ca_cert,
+                "client_certificate": configuration.cert_file,
+                "client_key": configuration.key_file,
+            }
+            texts = self._contents(names)
         if not configuration.host:
             raise ConfigError(f"{self._what}: the cluster names no server")
         self._refuse_proxy()
@@ -155,18 +159,19 @@ class _Loader:
             scheme, host, port, base_path = _split_url(configuration.host)
         except ConfigError as error:
             raise ConfigError(f"{self._what}: {error}") from error
-        return Connection(
+        connection = Connection(
             scheme,
             host,
             port,
             base_path,
-            trust=trust,
+            **texts,
             verify=bool(configuration.verify_ssl),
             server_name=configuration.tls_server_name or None,
-            client_certificate=certificate,
-            client_key=key,
             token_source=self if configuration.api_key else None,
         )
+        # What was inlined is in no file any more, and stays as it is.
+        lasting = {text: name for text, name in names.items() if name and os.path.exists(name)}
+        return replace(connection, reread=lambda: replace(connection, **self._contents(lasting)))
 
     def header(self, *, renew: bool) -> str | None:
         """See TokenSource; the package refreshes only what it knows to have expired, so renewing is reading anew."""
@@ -195,11 +200,12 @@ class _Loader:
             raise ConfigError(f"{self._what}: {'; '.join(errors)}")
         return configuration
 
-    def _contents(self, name: str | None) -> bytes | None:
+    def _contents(self, names: Mapping[str, str | None]) -> dict[str, Any]:
+        """Return what is in each file that has a name, None for the others."""
         try:
-            return Path(name).read_bytes() if name else None
+            return {text: Path(name).read_bytes() if name else None for text, name in names.items()}
         except OSError as error:
-            raise ConfigError(f"{self._what}: {name}: {error.strerror}") from error
+            raise ConfigError(f"{self._what}: {error.filename}: {error.strerror}") from error
 
     def _refuse_proxy(self) -> None:
         """Stop where an HTTP proxy applies: we cannot go through one, and going around it would only seem to hang."""

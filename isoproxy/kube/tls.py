@@ -1,10 +1,12 @@
 """How the API server's identity is checked and ours is proved, from the PEM texts of a connection."""
 
 import re
+from dataclasses import replace
 
+import txaio
 from OpenSSL import SSL, crypto
 from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IReactorTime
 from twisted.internet.ssl import (
     Certificate,
     CertificateOptions,
@@ -18,7 +20,43 @@ from zope.interface import implementer
 
 from isoproxy.kube.config import ConfigError, Connection
 
+log = txaio.make_logger()
+
+LOOK_SECONDS = 10.0
+"""How long it may take until an authority, or a certificate of ours, that was exchanged in its file is used."""
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+
+
+class Sessions:
+    """Makes TLS sessions by the authorities and certificates that are in the files of a connection now.
+
+    A cluster exchanges them while we run; by the old ones the API server could be reached no more. They are small, and
+    read seldom: on the reactor's thread.
+    """
+
+    def __init__(self, reactor: IReactorTime, connection: Connection) -> None:
+        """Raises ConfigError for PEM that cannot be used."""
+        self._reactor = reactor
+        self._connection = connection
+        self._maker = client_tls(connection)
+        self._look_at = float("-inf")
+
+    def maker(self) -> IOpenSSLClientConnectionCreator:
+        """Return what makes the session of a new connection."""
+        reread, now = self._connection.reread, self._reactor.seconds()
+        if reread is not None and now >= self._look_at:
+            self._look_at = now + LOOK_SECONDS
+            try:
+                self._take(reread())
+            except ConfigError as error:
+                log.warn("the certificates of before are used on: {error}", error=error)
+        return self._maker
+
+    def _take(self, found: Connection) -> None:
+        if found != self._connection:
+            self._maker = client_tls(found)
+            self._connection = replace(found, reread=self._connection.reread)
+            log.info("certificates for the API server have been exchanged")
 
 
 def client_tls(connection: Connection) -> IOpenSSLClientConnectionCreator:

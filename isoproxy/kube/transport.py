@@ -25,7 +25,7 @@ from zope.interface import implementer
 
 from isoproxy.kube.config import Connection
 from isoproxy.kube.errors import ClientClosed, NotSent
-from isoproxy.kube.tls import client_tls
+from isoproxy.kube.tls import Sessions
 
 MAX_HEAD = 64 * 1024  # bytes of status line and headers; Twisted bounds a header line, but not how many there are
 KEEPALIVE = (  # a dead peer is noticed after idle + interval * count seconds without an answer from its kernel
@@ -108,7 +108,7 @@ class ApiEndpoint:
         self._reactor = reactor
         self._where = connection.url
         self._tcp = _tcp_endpoint(reactor, connection, timeout)
-        self._tls = client_tls(connection) if connection.scheme == "https" else None
+        self._tls = Sessions(reactor, connection) if connection.scheme == "https" else None
         self._connecting: set[Deferred[IProtocol]] = set()
         self._closed = False
         self.secure = self._tls is not None
@@ -132,7 +132,7 @@ class ApiEndpoint:
         factory.noisy = http.noisy = False  # else each connection is two lines in the log
         factory.protocol = partial(Channel, endpoint=self)
         if self._tls is not None:
-            factory = TLSMemoryBIOFactory(self._tls, True, factory, clock=self._reactor)
+            factory = TLSMemoryBIOFactory(self._tls.maker(), True, factory, clock=self._reactor)
         channel: Channel | None = None
         try:
             if self._closed:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,29 @@ def test_files_are_found_beside_the_kubeconfig(write: Write, tmp_path: Path) -> 
     connection = from_kubeconfig(path)
     assert (connection.port, connection.trust) == (443, AUTHORITY.pem)
     assert (connection.client_certificate, connection.client_key) == (OWN.pem, OWN.key)
+
+
+def test_files_are_read_anew_when_asked(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_bytes(AUTHORITY.pem)
+    (tmp_path / "us.crt").write_bytes(OWN.pem)
+    user = {"client-certificate": "us.crt", "client-key-data": inline(OWN.key)}
+    connection = from_kubeconfig(write({"server": "https://api.example", "certificate-authority": "ca.crt"}, user))
+    assert connection.reread is not None
+    assert connection.reread() == connection
+    other = new_authority("other")
+    (tmp_path / "ca.crt").write_bytes(other.pem)
+    assert connection.reread() == replace(connection, trust=other.pem)
+    (tmp_path / "ca.crt").unlink()
+    with pytest.raises(ConfigError, match=r"ca\.crt"):
+        connection.reread()
+
+
+def test_what_is_inlined_is_not_looked_for_again(write: Write) -> None:
+    connection = from_kubeconfig(
+        write({"server": "https://api.example", "certificate-authority-data": inline(AUTHORITY.pem)})
+    )
+    assert connection.reread is not None
+    assert connection.reread() == connection
 
 
 @pytest.mark.parametrize(

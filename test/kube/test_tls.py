@@ -9,6 +9,7 @@ import pytest_twisted
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
 from isoproxy.kube.client import KubeClient
 from isoproxy.kube.config import ConfigError, Connection
@@ -16,7 +17,7 @@ from isoproxy.kube.errors import KubeError, NotSent
 from isoproxy.kube.limits import Limits
 from isoproxy.kube.resources import ISOLATION_PODS
 from isoproxy.kube.retry import RetryPolicy
-from isoproxy.kube.tls import client_tls
+from isoproxy.kube.tls import LOOK_SECONDS, Sessions, client_tls
 from test.kube.certificates import Identity, new_authority, server_tls
 from test.kube.conftest import MakeClient
 from test.kube.server import RawServer, ScriptedServer, Stream, hang, reply, until
@@ -73,6 +74,44 @@ async def test_a_bundle_of_authorities_is_read_whole(
     server.then(reply(200, {"a": 1}))
     bundle = new_authority("other").pem + b"# a comment\n" + authority.pem
     assert await patch(make_client(replace(connection, trust=bundle))) == {"a": 1}
+
+
+@ensureDeferred
+async def test_an_authority_that_was_exchanged_since_is_known(
+    serve: Serve, authority: Identity, make_client: MakeClient
+) -> None:
+    server, connection = serve("127.0.0.1")
+    server.then(reply(200, {"a": 1}))
+    before = replace(connection, trust=new_authority("before").pem, reread=lambda: connection)
+    assert await patch(make_client(before)) == {"a": 1}
+
+
+def test_certificates_are_looked_at_again_for_a_connection_but_not_for_each(authority: Identity) -> None:
+    clock, read = Clock(), [connection_with(trust=authority.pem)]
+    sessions = Sessions(clock, replace(read[0], reread=lambda: read[-1]))
+    first = sessions.maker()
+    read.append(connection_with(trust=new_authority().pem))
+    assert sessions.maker() is first
+    clock.advance(LOOK_SECONDS)
+    second = sessions.maker()
+    assert second is not first
+    clock.advance(LOOK_SECONDS)
+    assert sessions.maker() is second
+
+
+@pytest.mark.parametrize("content", [b"", b"half of a certif"])
+def test_certificates_that_cannot_be_used_are_not_taken_in_place_of_those_before(
+    authority: Identity, content: bytes
+) -> None:
+    clock, read = Clock(), [connection_with(trust=authority.pem)]
+    sessions = Sessions(clock, replace(read[0], reread=lambda: read[-1]))
+    first = sessions.maker()
+    read.append(connection_with(trust=content))
+    clock.advance(LOOK_SECONDS)
+    assert sessions.maker() is first
+    read.append(connection_with(trust=new_authority().pem))
+    clock.advance(LOOK_SECONDS)
+    assert sessions.maker() is not first
 
 
 @pytest.mark.parametrize("fault", ["wrong name", "unknown authority"])
