@@ -27,7 +27,7 @@ USERS = {
 }
 """By the name of their kubeconfig; what they may do is Kubernetes' own default for these names."""
 
-_API_HOSTS = (
+API_HOSTS = (
     "127.0.0.1",
     layout.NODE_IP,
     layout.API_SERVICE_IP,
@@ -41,7 +41,7 @@ _API_HOSTS = (
 def write_identities(files: Layout) -> None:
     """Write every key, certificate, token and kubeconfig of a new cluster."""
     authority = Authority(files.keys)
-    authority.sign("apiserver", user="kube-apiserver", hosts=_API_HOSTS)
+    authority.sign("apiserver", user="kube-apiserver", hosts=API_HOSTS)
     authority.sign("kubelet-client", user="kube-apiserver", group="system:masters")
     write_service_account_key(files.keys)
     tokens = {user: secrets.token_urlsafe(24) for user in USERS}

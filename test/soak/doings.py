@@ -4,10 +4,17 @@ import threading
 import time
 from dataclasses import dataclass
 
+_BEGAN = time.monotonic()
+
+
+def now() -> float:
+    """Return the seconds since all began, by which everything is noted."""
+    return time.monotonic() - _BEGAN
+
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """From ``at`` on (seconds, monotonic) something of this kind, a pod or a service, may be ended."""
+    """From ``at`` on something of this kind, a pod or a service, may be ended."""
 
     kind: str
     name: str
@@ -19,16 +26,15 @@ class Doings:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._began = time.monotonic()
         self.deeds: list[Deed] = []
         self.history: list[str] = []
 
     def about_to_end(self, kind: str, name: str) -> None:
         """Note that a pod or a service of this name is going to be ended."""
         with self._lock:
-            self.deeds.append(Deed(kind, name, time.monotonic()))
+            self.deeds.append(Deed(kind, name, now()))
 
     def note(self, what: str) -> None:
         """Add a line to the history."""
         with self._lock:
-            self.history.append(f"{time.monotonic() - self._began:8.2f} {what}")
+            self.history.append(f"{now():8.2f} {what}")

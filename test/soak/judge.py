@@ -20,6 +20,8 @@ _OWN = {
 """How the proxy may call it when a visitor does as it means to."""
 _SLACK = 1.0
 """Seconds that a visitor may be late in noticing, or early in noting."""
+_HEARD_SECONDS = 30.0
+"""How long a proxy may go on by a service that is gone, where its ways to the API server fail too."""
 
 
 def broken(
@@ -60,7 +62,7 @@ def _is_excused(visit: Visit, deeds: Mapping[tuple[str, str], Sequence[float]]) 
     """Whether the pod, its service or its proxy was ended by us."""
     if any(at <= visit.ended for at in deeds.get(("pod", visit.pod), ())):
         return True
-    if any(visit.began - _SLACK <= at <= visit.ended for at in deeds.get(("service", visit.service), ())):
+    if any(visit.began - _HEARD_SECONDS <= at <= visit.ended for at in deeds.get(("service", visit.service), ())):
         return True
     # Who connected while one process followed another may have met either.
     return visit.run is None or (visit.run.ended is not None and visit.run.ended <= visit.ended)

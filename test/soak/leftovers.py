@@ -2,6 +2,7 @@
 
 from test.e2e.api import IPODS, LEASES, PODS, names
 from test.e2e.waiting import eventually
+from test.soak.faults.fault import AWAY
 from test.soak.world import GRACE_SECONDS, PROXIES, SERVICES, World
 
 _SECONDS = 2 * GRACE_SECONDS
@@ -11,7 +12,7 @@ _SECONDS = 2 * GRACE_SECONDS
 def check_base(world: World) -> None:
     """Wait until every pool is full and nothing is left over; an AssertionError says what is."""
     for service in SERVICES:
-        world.api.wait_for_base(service, world.base(service), within=_SECONDS)
+        wait_for_base(world, service, within=_SECONDS)
     warm = sum(map(world.base, SERVICES))
 
     def counts() -> bool:
@@ -23,3 +24,15 @@ def check_base(world: World) -> None:
         return True
 
     eventually(counts, "nothing is left over", within=_SECONDS)
+
+
+def wait_for_base(world: World, service: str, *, used: int = 0, within: float) -> None:
+    """Wait for a full pool, with ``used`` pods beside it, whether the API server always answers meanwhile or not."""
+
+    def look() -> bool:
+        try:
+            return world.api.is_at_base(service, world.base(service), used=used)
+        except AWAY as error:
+            raise AssertionError(str(error)) from error
+
+    eventually(look, f"{world.base(service)} pods of {service}, warm, and {used} in use", within=within)

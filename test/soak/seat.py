@@ -1,18 +1,18 @@
 """A place for a process of ours: whichever is started there has the same name, way to the API server, and pod uid."""
 
 import signal
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from test.e2e.harness import Isoproxy
+from test.soak.doings import now
 
 _DRAINED_SECONDS = 40.0
 
 
 @dataclass(slots=True)
 class Run:
-    """One process in a seat, and when it ended by our doing; ``clean`` says that it was asked to."""
+    """One process in a seat, and when we ended it, if so; ``clean`` says that it was asked to end."""
 
     process: Isoproxy
     began: float
@@ -39,16 +39,16 @@ class Seat:
 
     def start(self) -> None:
         """Start a process."""
-        self.runs.append(Run(self.make(), time.monotonic()))
+        self.runs.append(Run(self.make(), now()))
 
     def kill(self) -> None:
         """End it by SIGKILL."""
-        self.run.ended = time.monotonic()
+        self.run.ended = now()
         self.run.process.kill()
 
     def ask_to_end(self) -> None:
         """End it by SIGTERM."""
-        self.run.ended, self.run.clean = time.monotonic(), True
+        self.run.ended, self.run.clean = now(), True
         self.run.process.send(signal.SIGTERM)
 
     def check_end(self) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from test.cluster.cluster import Cluster
 from test.e2e.accesslog import entries
 from test.e2e.process import complaints
-from test.e2e.waiting import TooLate
 from test.soak import gauge, judge
 from test.soak.leftovers import check_base
 from test.soak.storm import Storm
@@ -60,10 +59,12 @@ def soak(cluster: Cluster, *, seconds: float, seed: int, pace: float) -> Report:
             began = time.monotonic()
             check_base(world)
             report.figures.append(f"back to base after {time.monotonic() - began:.0f} s")
-        except (Broken, TooLate, AssertionError) as error:
+            _measure(report, world, meter, before)
+        except Broken:
+            pass  # it is found again below
+        except AssertionError as error:
             report.wrong.append(str(error))
         _judge(report, world, crowd)
-        _measure(report, world, meter, before)
         report.faults, report.history = storm.counts, world.doings.history
     return report
 
@@ -74,11 +75,19 @@ def _judge(report: Report, world: World, crowd: Crowd) -> None:
     report.wrong += judge.broken(visits, world.doings.deeds, logs)
     for seat in world.seats:
         for run in seat.runs:
-            report.wrong += [f"{seat.name} complains: {line}" for line in complaints(run.process.log)]
+            if complaints(run.process.log):
+                report.wrong.append(f"{seat.name} complains:\n{_around_complaints(run.process.log)}")
             if run.ended is None and not run.process.running:
                 report.wrong.append(f"{seat.name} has ended by itself")
     report.visits = judge.outcomes(visits)
     report.outcomes = Counter(entry["outcome"] for runs in logs.values() for _, told in runs for entry in told)
+
+
+def _around_complaints(log: str) -> str:
+    """Return the lines of a log about what it complains of, with those that led to it."""
+    lines, bad = log.splitlines(), complaints(log)
+    wanted = {near for at, line in enumerate(lines) if line in bad for near in range(at - 5, at + 40)}
+    return "\n".join(f"    {line}" for at, line in enumerate(lines) if at in wanted)
 
 
 def _measure(report: Report, world: World, meter: gauge.Gauge, before: dict[str, gauge.Reading]) -> None:

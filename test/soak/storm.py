@@ -4,16 +4,12 @@ import sched
 import time
 from collections import Counter
 from collections.abc import Callable
-from http.client import HTTPException
 from random import Random
 
-from test.e2e.api import Refused
 from test.soak import faults
-from test.soak.faults.fault import Begun, Fault, Unfit
+from test.soak.faults.fault import AWAY, Begun, Fault, Unfit
 from test.soak.world import World
 
-AWAY = (OSError, HTTPException, Refused)
-"""How the API server says that it does not, just now."""
 _AGAIN_SECONDS = 2.0
 _CHECK_SECONDS = 20.0
 

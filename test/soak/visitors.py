@@ -9,6 +9,7 @@ from contextlib import suppress
 from random import Random
 
 from test.e2e import program
+from test.soak.doings import now
 from test.soak.seat import Seat
 from test.soak.visits import End, Manner, Visit
 from test.soak.world import QUEUE_SECONDS, World
@@ -49,9 +50,9 @@ class Crowd:
         while not self._over.wait(random.expovariate(1 / _PAUSE)):
             seat = random.choice(self._world.proxies)
             [manner] = random.choices(list(_WEIGHTS), list(_WEIGHTS.values()))
-            visit = Visit(seat.service, seat.name, manner, began=time.monotonic())
+            visit = Visit(seat.service, seat.name, manner, began=now())
             self._visit(visit, seat, random)
-            visit.ended = time.monotonic()
+            visit.ended = now()
             self.visits.append(visit)
 
     def _visit(self, visit: Visit, seat: Seat, random: Random) -> None:

@@ -31,7 +31,7 @@ class End(Enum):
 class Visit:
     """One connection. ``run`` is the process that was there before and after connecting, None if that changed.
 
-    ``port`` is the visitor's own; times are seconds, monotonic; ``pod`` is "" without one, ``serial`` says which
+    ``port`` is the visitor's own; times are as those of the history; ``pod`` is "" without one, ``serial`` says which
     connection of the pod this is, by the pod.
     """
 
@@ -48,4 +48,5 @@ class Visit:
 
     def __str__(self) -> str:
         pod = f"{self.pod}/{self.serial}" if self.pod else "no pod"
-        return f"visit of {self.seat} from port {self.port} ({self.manner.value}, {pod}): {self.end.value}"
+        about = f"{self.seat} from port {self.port}, {self.manner.value}, {pod}"
+        return f"visit of {about}, from {self.began:.2f} to {self.ended:.2f}: {self.end.value}"

@@ -81,6 +81,7 @@ class World:
         for seat in self.seats:
             for run in seat.runs:
                 run.process.__exit__(None, None, None)
+        self.node.api = self.api  # as the API server is known now
 
     def _operator(self, number: int) -> Seat:
         road = self.roads.lay()

@@ -81,7 +81,7 @@ def webhook(group: str, resource: str, operation: str) -> Json:
 def fill_disk(world: World, random: Random) -> Begun:
     """Leave etcd no room; it may well end by that."""
     leave_alone(world)
-    _resize(world, '$(du --summarize --block-size=1 "$0" | cut -f1)')
+    _resize(world, '$(df --output=used --block-size=1 "$0" | tail -n 1 | tr -d " ")')
     return Begun(API, random.uniform(1, _LONGEST), lambda: _make_room(world))
 
 

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from random import Random
 
+from test.e2e.api import Refused
 from test.soak.seat import Seat
 from test.soak.world import World
 
 API = "the API server"
 """What is busy while the API server or its store suffers: nobody else does anything by it then."""
+
+AWAY = (OSError, HTTPException, Refused)
+"""How an API server says that it cannot help just now."""
 
 
 class Unfit(Exception):
