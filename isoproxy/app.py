@@ -13,6 +13,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, s
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.python.failure import Failure
 
+from isoproxy import openfiles
 from isoproxy.kube.api import KubeApi
 from isoproxy.kube.client import KubeClient
 from isoproxy.kube.config import Connection
@@ -59,6 +60,7 @@ class Application(Service):
         """Start everything; raises SystemExit, with one line, where the process's own listeners cannot listen."""
         Service.startService(self)
         settings = self._settings
+        openfiles.allow_many()
         self._health.start()
         self._serve_pages()
         connection = settings.connection

@@ -77,8 +77,12 @@ class Isoproxy(Process):
 class Local(Isoproxy):
     """One ``twistd isoproxy --local`` with an API server of its own."""
 
-    def __init__(self, *arguments: str | Path, api_port: int = 0, **environment: str) -> None:
-        super().__init__("--local", f"--api-listen=tcp:{api_port}:interface=127.0.0.1", *arguments, **environment)
+    def __init__(
+        self, *arguments: str | Path, api_port: int = 0, through: Sequence[str] = (), **environment: str
+    ) -> None:
+        """``through`` as in Isoproxy."""
+        api = f"--api-listen=tcp:{api_port}:interface=127.0.0.1"
+        super().__init__("--local", api, *arguments, through=through, **environment)
 
     def pods(self, service: str) -> list[int]:
         """Return the processes of all pods of a service."""

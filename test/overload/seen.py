@@ -42,6 +42,15 @@ def all_ended(process: Isoproxy, service: str, count: int) -> Counter[str]:
     return ended
 
 
+def wait_for_queue(process: Isoproxy, service: str, length: int) -> None:
+    """Wait until so many connections to a service wait for a pod."""
+
+    def is_so() -> bool:
+        return process.metric("isoproxy_queued", service=service) == length
+
+    eventually(is_so, f"{length} in the queue of {service}", within=PATIENCE)
+
+
 @dataclass(frozen=True, slots=True)
 class Writes:
     """How often a process has asked for a change, by resource and whatever the answer, and when; or since when."""

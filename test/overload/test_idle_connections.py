@@ -12,7 +12,7 @@ from test.e2e.harness import Local, dedicated_service
 from test.e2e.waiting import eventually
 from test.overload.bystander import Bystander
 from test.overload.effort import PATIENCE, open_many_files
-from test.overload.seen import all_ended, descriptors
+from test.overload.seen import all_ended, descriptors, wait_for_queue
 
 CONNECTIONS = min(10_000, open_many_files() - 2_000)
 DEFAULT_LENGTH = 1_000
@@ -37,13 +37,6 @@ def serve(api: Api, folder: Path, name: str, **queue: int) -> Address:
     )
     api.create(DEDIS, manifest)
     return api.endpoints(name)[0]
-
-
-def wait_for_queue(machine: Local, service: str, length: int) -> None:
-    def is_so() -> bool:
-        return machine.metric("isoproxy_queued", service=service) == length
-
-    eventually(is_so, f"{length} in the queue of {service}", within=PATIENCE)
 
 
 def crowd_in(machine: Local, address: Address, service: str, count: int, clients: ExitStack) -> None:

@@ -14,6 +14,7 @@ from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IReactorProcess
 from twisted.internet.protocol import ProcessProtocol
 
+from isoproxy import openfiles
 from isoproxy.local.runtime import supervisor
 from isoproxy.local.runtime.supervisor import wire
 
@@ -38,7 +39,7 @@ class Channel(ProcessProtocol):
         self._lines = wire.LineReader()
         self._open = True
         self.ended: Deferred[None] = Deferred()
-        settings = json.dumps({"base": base, "output_size": output_size})
+        settings = json.dumps({"base": base, "output_size": output_size, "files": openfiles.AT_START})
         self._process = reactor.spawnProcess(
             self,
             sys.executable,

@@ -38,6 +38,7 @@ class Settings(NamedTuple):
 
     base: str  # where the folders of runtimes are
     output_size: int  # bytes of output that are worth keeping, of each pod
+    files: int  # how many each program may have open, unless it asks for more
 
 
 def main() -> None:
@@ -85,7 +86,7 @@ def _supervise(settings: Settings, own: folder.Folder, requests: int, reports: i
     loop = Loop()
     wakeup = _wake_up_for_children(loop)
     control = Control(loop, requests, reports)
-    supervisor = Supervisor(loop, own.path, control, output_size=settings.output_size)
+    supervisor = Supervisor(loop, own.path, control, output_size=settings.output_size, files=settings.files)
     control.serve(supervisor.handle, on_lost=lambda: supervisor.shutdown(0.0))
 
     def guard_is_gone() -> None:

@@ -30,6 +30,7 @@ class Command(NamedTuple):
     env: dict[str, str]
     folder: str
     working_directory: str
+    files: int  # how many it may have open, unless it asks for more
 
 
 class Job:
@@ -64,6 +65,7 @@ class Job:
                 command.env,
                 folder=command.folder,
                 working_directory=command.working_directory,
+                files=command.files,
                 keep_output=on_output is not None,
             )
         except OSError as error:

@@ -14,12 +14,12 @@ _PIPE_SIZE = 16 * 1024  # bytes; all pipes of a user share a budget, which the r
 _SIGNALS = [number for number in signal.valid_signals() if number not in (signal.SIGKILL, signal.SIGSTOP)]
 _OOM_SCORE = b"1000"  # as a kubelet has it for pods without a memory request: they go before twistd goes
 _UMASK = 0o022
-_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)  # what programs get; the supervisor raises its own
+_MOST_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 
 def allow_many_files() -> None:
     """Raise this process's own limit: it holds a pipe for each program."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES[1], _FILES[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_MOST_FILES, _MOST_FILES))
 
 
 class CannotSpawn(Exception):
@@ -36,7 +36,7 @@ class Spawned(NamedTuple):
 
 
 def spawn(
-    argv: list[str], env: Mapping[str, str], *, folder: str, working_directory: str = "", keep_output: bool
+    argv: list[str], env: Mapping[str, str], *, folder: str, working_directory: str = "", files: int, keep_output: bool
 ) -> Spawned:
     """Fork a child that becomes the program, in a session and process group of its own. Raises CannotSpawn.
 
@@ -55,7 +55,7 @@ def spawn(
         try:
             pid = os.fork()
             if pid == 0:
-                _become(program, argv, env, directory, output[1], verdict[1], supervisor)
+                _become(program, argv, env, directory, files, output[1], verdict[1], supervisor)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         ours.pop_all()
@@ -93,6 +93,7 @@ def _become(
     argv: list[str],
     env: Mapping[str, str],
     directory: str,
+    files: int,
     output: int,
     verdict: int,
     supervisor: int,
@@ -107,7 +108,7 @@ def _become(
         linux.give_up_privileges_for_good()
         _be_first_when_memory_runs_out()
         os.umask(_UMASK)
-        resource.setrlimit(resource.RLIMIT_NOFILE, _FILES)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, _MOST_FILES))
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (output, 1), (output, 2)):
             os.dup2(source, target)  # dup2 also lets them through the exec; all others are close-on-exec

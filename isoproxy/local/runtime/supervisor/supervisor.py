@@ -34,10 +34,11 @@ class Pod:
 class Supervisor:
     """One life: `run` returns when all is ended and removed."""
 
-    def __init__(self, loop: Loop, folder: str, control: Control, *, output_size: int) -> None:
+    def __init__(self, loop: Loop, folder: str, control: Control, *, output_size: int, files: int) -> None:
         self._loop = loop
         self._folder = folder
         self._output_size = output_size
+        self._files = files
         self._control = control
         self._report = control.report
         self._reaper = Reaper()
@@ -117,7 +118,7 @@ class Supervisor:
             os.makedirs(pod.folder, mode=0o700, exist_ok=True)
             pod.job = Job(
                 self._loop,
-                Command(request.argv, pod.env, pod.folder, pod.working_directory),
+                self._command(request.argv, pod),
                 on_started=lambda pid: self._report(wire.Started(number, pid)),
                 on_output=output.append,
                 on_ended=ended,
@@ -139,12 +140,15 @@ class Supervisor:
             self._clean_up(request.pod, pod)
 
         try:
-            job = Job(self._loop, Command(request.argv, pod.env, pod.folder, pod.working_directory), on_ended=ended)
+            job = Job(self._loop, self._command(request.argv, pod), on_ended=ended)
         except CannotSpawn as error:
             self._report(wire.Ran(request.run, 128, str(error)))
         else:
             pod.runs[request.run] = job
             self._reaper.add(job)
+
+    def _command(self, argv: list[str], pod: Pod) -> Command:
+        return Command(argv, pod.env, pod.folder, pod.working_directory, self._files)
 
     def _clean_up(self, number: int, pod: Pod) -> None:
         """Forget it when it is finished and nothing runs in it."""

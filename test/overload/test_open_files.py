@@ -1,0 +1,43 @@
+"""More connections than a process may have files open by default."""
+
+from contextlib import ExitStack
+
+from test.e2e.api import DEDIS, Api, Refused
+from test.e2e.clients import connected
+from test.e2e.harness import Local, dedicated_service
+from test.e2e.waiting import eventually
+from test.overload.effort import PATIENCE, open_many_files
+from test.overload.seen import all_ended, wait_for_queue
+
+DEFAULT = 256
+MOST = 1024
+CONNECTIONS = 400
+LAST = "end\n"
+
+
+def printed(api: Api, pod: str) -> str:
+    """Return what a pod has printed, "" where it does not run yet."""
+    try:
+        return api.log(pod)
+    except Refused:
+        return ""
+
+
+def test_a_process_opens_as_many_as_it_may_and_programs_get_the_limit_that_was_in_force() -> None:
+    open_many_files()
+    with Local(through=["prlimit", f"--nofile={DEFAULT}:{MOST}"]) as machine:
+        api = machine.api
+        program = ["sh", "-c", "ulimit -S -n; ulimit -H -n; echo end; exec sleep 1000"]
+        api.create(DEDIS, dedicated_service("shown", [], command=program))
+        (pod,) = eventually(lambda: api.pods("shown"), "a pod", within=PATIENCE)
+        name = pod["metadata"]["name"]
+        eventually(lambda: printed(api, name).endswith(LAST), "what a program may open", within=PATIENCE)
+        assert printed(api, name).split()[:2] == [str(DEFAULT), str(MOST)]
+
+        (address,) = api.endpoints("shown")
+        with ExitStack() as clients:
+            for _ in range(CONNECTIONS):
+                clients.enter_context(connected(address))
+            wait_for_queue(machine, "shown", CONNECTIONS)
+        assert all_ended(machine, "shown", CONNECTIONS) == {"client_gone": CONNECTIONS}
+        machine.stop()
