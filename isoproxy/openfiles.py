@@ -8,6 +8,14 @@ import resource
 
 AT_START = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 """The limit that was in force. Programs that we run get it: some cannot do with more."""
+SPARE_PART = 4
+"""One part in so many of what may be open is kept for whoever does not have to wait."""
+
+
+def is_spare(descriptor: int) -> bool:
+    """Whether a file that was just opened is of the last ones there may be: numbers are given out from below."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return most != resource.RLIM_INFINITY and descriptor >= most - most // SPARE_PART
 
 
 def allow_many() -> None:

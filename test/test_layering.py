@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "kube": {"model", "timesource"},
     "observe": {"boundedsite", "kube", "model", "timesource"},
     "operator": {"kube", "model", "observe", "timesource"},
-    "proxy": {"kube", "model", "observe", "timesource"},
+    "proxy": {"kube", "model", "observe", "openfiles", "timesource"},
     "settings": {"kube", "model"},
     "local": {"boundedsite", "kube", "listening", "model", "observe", "openfiles", "settings", "timesource"},
     "app": {

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol
 from twisted.internet.tcp import Connection as Transport
 from twisted.python.failure import Failure
 
+from isoproxy import openfiles
 from isoproxy.observe.outcomes import Outcome
 from isoproxy.proxy import session as do
 from isoproxy.proxy.addresses import host_and_port
@@ -165,6 +166,12 @@ class Connection:
         early_is_full = self.session.early >= do.EARLY_BYTES
         if (early_is_full or self.session.eof) and _is_reset(self._client):
             self.client_lost()
+
+    @property
+    def has_spare_file(self) -> bool:
+        """Whether its socket is of those that are kept for whoever does not have to wait."""
+        handle = self._client.getHandle()
+        return isinstance(handle, socket.socket) and openfiles.is_spare(handle.fileno())
 
     def cut_if_idle(self, now: float) -> None:
         """End it if no byte moved for too long. Called every so often; the mark of the last byte is of another clock,

@@ -170,7 +170,9 @@ class Sessions:
             return pod
         if self._stock.drained:
             return Outcome.DRAINED
-        if not self._stock.wait(connection, limit=self._settings.queue.max_length, front=front):
+        # A queue, however long it may be, must not take the files that those need who find a pod, here or elsewhere.
+        places = 0 if connection.has_spare_file else self._settings.queue.max_length
+        if not self._stock.wait(connection, limit=places, front=front):
             return Outcome.QUEUE_FULL
         self._demand_changed(self._stock.queued == 1)
         return None

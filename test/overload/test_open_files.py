@@ -4,14 +4,18 @@ from contextlib import ExitStack
 
 from test.e2e.api import DEDIS, Api, Refused
 from test.e2e.clients import connected
-from test.e2e.harness import Local, dedicated_service
+from test.e2e.harness import Local, dedicated_service, fetch
 from test.e2e.waiting import eventually
+from test.overload.bystander import Bystander
 from test.overload.effort import PATIENCE, open_many_files
 from test.overload.seen import all_ended, wait_for_queue
 
 DEFAULT = 256
 MOST = 1024
 CONNECTIONS = 400
+FEW = 1024
+TOO_MANY = 1200
+VISITS = 5
 LAST = "end\n"
 
 
@@ -40,4 +44,24 @@ def test_a_process_opens_as_many_as_it_may_and_programs_get_the_limit_that_was_i
                 clients.enter_context(connected(address))
             wait_for_queue(machine, "shown", CONNECTIONS)
         assert all_ended(machine, "shown", CONNECTIONS) == {"client_gone": CONNECTIONS}
+        machine.stop()
+
+
+def test_a_long_queue_leaves_files_to_those_who_find_a_pod() -> None:
+    open_many_files()
+    with Local(through=["prlimit", f"--nofile={FEW}:{FEW}"]) as machine:
+        api = machine.api
+        calm = Bystander(machine, api)
+        api.create(DEDIS, dedicated_service("long", ["who"], replicas=0, maxPods=1, queue={"maxLength": TOO_MANY}))
+        (address,) = api.endpoints("long")
+        with ExitStack() as clients:
+            for _ in range(TOO_MANY):
+                clients.enter_context(connected(address))
+            for _ in range(VISITS):
+                calm.visit()
+                assert fetch(machine.metrics_address(), "/healthz") == (200, "ok\n")
+        ended = all_ended(machine, "long", TOO_MANY)
+        assert ended["queue_full"] > 0
+        assert ended["error"] == ended["dial_failed"] == 0
+        calm.check()
         machine.stop()
