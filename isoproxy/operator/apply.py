@@ -43,11 +43,15 @@ CONCURRENCY = 16
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a batch: ``failures`` are worth a back-off, ``obstacles`` are not to be tried again at once."""
+    """What came of a batch: ``failures`` are worth a back-off, ``obstacles`` are not to be tried again at once.
+
+    ``untaken`` has what the API server said of each Pod that it did not take, by the uid of its record.
+    """
 
     failures: list[Exception] = field(default_factory=list)
     applied: dict[Child, Applied] = field(default_factory=dict)
     obstacles: dict[Child, Obstacle] = field(default_factory=dict)
+    untaken: dict[str, str] = field(default_factory=dict)
 
 
 class Applier:
@@ -92,6 +96,8 @@ class Applier:
         try:
             if isinstance(action, ApplyChild):
                 await self._apply_child(action, result)
+            elif isinstance(action, MakePod):
+                await self._make_pod(action, result)
             else:
                 await self._do(action)
         except (AlreadyExists, Conflict, NotFound) as error:
@@ -115,12 +121,7 @@ class Applier:
                 raise
             result.obstacles[action.child] = children.refused(action.title, error.message or str(error))
 
-    @singledispatchmethod
-    def _do(self, action: Action) -> Coroutine[Any, Any, None]:
-        raise TypeError(f"no such action: {action!r}")
-
-    @_do.register
-    async def _make_pod(self, action: MakePod) -> None:
+    async def _make_pod(self, action: MakePod, result: Result) -> None:
         """Create the IsolationPod, then its Pod: only the pass that created the one creates the other."""
         service = action.service
         namespace = service.metadata.namespace
@@ -136,6 +137,10 @@ class Applier:
         try:
             pod = await self._api.create(PODS, manifests.pod(service, record), namespace=namespace)
         except ApiError as error:
+            # Without the Pod's own name: one trouble, however many are not taken.
+            result.untaken[record.metadata.uid] = str(error.message or error).replace(
+                name, f"{service.metadata.name}-*"
+            )
             if error.may_have_happened or isinstance(error, NamespaceTerminating):
                 raise
             # A quota, or an admission policy: a record without its Pod is a failure that the planner slows down for,
@@ -143,6 +148,10 @@ class Applier:
             log.warn("the Pod of {namespace}/{name} is refused: {error}", namespace=namespace, name=name, error=error)
             return
         self._cluster.pods.wrote(parse(Pod, pod), self._monotonic())
+
+    @singledispatchmethod
+    def _do(self, action: Action) -> Coroutine[Any, Any, None]:
+        raise TypeError(f"no such action: {action!r}")
 
     @_do.register
     async def _assign(self, action: Assign) -> None:

@@ -1,9 +1,10 @@
 """What one service's next pass is given back from the last."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from isoproxy.model.dedicatedservice import DedicatedService
+from isoproxy.model.isolationpod import IsolationPod
 from isoproxy.operator.actions import Child
 from isoproxy.operator.childkinds import title
 from isoproxy.operator.children import contested
@@ -25,8 +26,15 @@ class Memory:
     obstacles: Obstacles = field(default_factory=Obstacles)
     contests: Contests = field(default_factory=Contests)
     name: tuple[str, str] = ("", "")
+    untaken: Mapping[str, str] = field(default_factory=dict)
+    """Why a Pod was not taken, by the uid of its record."""
     is_doomed: bool = False
     """Whether its namespace is being deleted, which nobody can take back."""
+
+    def learn_untaken(self, found: Mapping[str, str], records: Iterable[IsolationPod]) -> None:
+        """Take in which Pods were not taken just now; of records that are no more, forget it."""
+        there = {record.metadata.uid for record in records}
+        self.untaken = {uid: why for uid, why in self.untaken.items() if uid in there} | dict(found)
 
     def known_obstacles(self, service: DedicatedService, now: float) -> dict[Child, Obstacle]:
         """Return what is in the way as users see it: what is just being tried again, or undone by others, still is."""

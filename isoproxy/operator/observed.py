@@ -98,10 +98,10 @@ class Observed:
     """Everything that is known of one service.
 
     ``pods`` and ``proxies`` are keyed by name and by instance; ``since`` tells from when (monotonic seconds) each fact
-    has held; ``unseen_pods`` counts creations of unknown outcome. ``obstacles`` are of children not to be tried again
-    yet, ``contested`` are those not to be put right again yet; ``family`` is what the last pass found them to be.
-    ``proxy_image`` is None where the service's proxies are somebody else's business; ``proxy_pods`` are known only
-    where they are not.
+    has held; ``unseen_pods`` counts creations of unknown outcome; ``untaken`` says why a Pod was not taken, by the uid
+    of its record. ``obstacles`` are of children not to be tried again yet, ``contested`` are those not to be put right
+    again yet; ``family`` is what the last pass found them to be. ``proxy_image`` is None where the service's proxies
+    are somebody else's business; ``proxy_pods`` are known only where they are not.
     """
 
     service: DedicatedService
@@ -118,6 +118,7 @@ class Observed:
     pacing: Pacing = field(default_factory=Pacing)
     since: Mapping[Fact, float] = field(default_factory=dict)
     unseen_pods: int = 0
+    untaken: Mapping[str, str] = field(default_factory=dict)
 
     def pod_of(self, record: IsolationPod) -> Pod | None:
         """Return the record's own Pod, if it is seen: same name, and owned by this very record."""

@@ -72,7 +72,7 @@ def _pace(
         observed.pacing,
         template=template,
         seen=frozenset(current),
-        failed={uid: _trouble(entry) for uid, entry in current.items() if _ended_unused(entry)},
+        failed={uid: _trouble(observed, entry) for uid, entry in current.items() if _ended_unused(entry)},
         working=frozenset(uid for uid, entry in current.items() if _works(entry, durations)),
         now=now,
         jitter=jitter,
@@ -89,8 +89,11 @@ def _ended_unused(entry: Entry) -> bool:
     )
 
 
-def _trouble(entry: Entry) -> str:
-    return entry.pod.trouble if entry.pod is not None else "the API server did not take the Pod"
+def _trouble(observed: Observed, entry: Entry) -> str:
+    if entry.pod is not None:
+        return entry.pod.trouble
+    why = observed.untaken.get(entry.record.metadata.uid, "")
+    return "the API server did not take the Pod" + (f": {why}" if why else "")
 
 
 def _works(entry: Entry, durations: Durations) -> bool:

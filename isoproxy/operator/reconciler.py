@@ -213,6 +213,7 @@ class Reconciler(Service):
         repaired = [action for action, made in done if put_right(action, seen.get(action.child), made)]
         for action in repaired:
             log.info("{name[0]}/{name[1]}: {what} is put right", name=memory.name, what=action.title)
+        memory.learn_untaken(result.untaken, [entry.record for entry in planned.entries])
         memory.applied |= result.applied
         memory.obstacles = memory.obstacles.after(tried, applied=result.applied, met=result.obstacles, now=now)
         memory.contests = memory.contests.after([action.child for action in repaired], now)
@@ -237,6 +238,7 @@ class Reconciler(Service):
             pacing=memory.pacing,
             since=memory.since,
             unseen_pods=cluster.records.expected(uid).count_unknown(now),
+            untaken=memory.untaken,
         )
 
 

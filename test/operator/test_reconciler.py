@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from isoproxy.kube.errors import Forbidden, NotSent, ServerError, UnknownOutcome
+from isoproxy.kube.errors import ApiError, Forbidden, NotSent, ServerError, UnknownOutcome
 from isoproxy.kube.resources import (
     CONFIG_MAPS,
     DEDICATED_SERVICES,
@@ -397,7 +397,7 @@ def test_a_quota_that_refuses_pods_slows_their_making_and_holds_up_nothing_else(
 
     def full(verb: str, resource: Resource, name: str) -> None:
         if verb == "create" and resource is PODS:
-            raise Forbidden(403, message="exceeded quota")
+            raise Forbidden(403, message=f'pods "{name}" is forbidden: exceeded quota')
 
     world.api.before = full
     world.api.requests.clear()
@@ -411,11 +411,32 @@ def test_a_quota_that_refuses_pods_slows_their_making_and_holds_up_nothing_else(
         world.settle(1, step=0.25)
     tried = [name for verb, resource, name in world.api.requests if verb == "create" and resource == "pods"]
     assert 2 <= len(tried) <= 16
+    [shown] = world.all(DEDICATED_SERVICES)
+    degraded = next(one for one in shown["status"]["conditions"] if one["type"] == "Degraded")
+    assert degraded["reason"] == "PodsFailing"
+    assert degraded["message"].endswith('the API server did not take the Pod: pods "s-*" is forbidden: exceeded quota')
     world.api.before = lambda verb, resource, name: None
     for _ in range(120):
         world.proxy(service, "pod-1", held=str(len(world.assigned("pod-1"))))
         world.settle(1, step=0.25)
     assert len(world.all(PODS)) == len(world.all(ISOLATION_PODS)) == 4
+
+
+def test_why_pods_fail_to_be_made_is_told(world: World) -> None:
+    """Of a webhook that fails nobody knows whether it is for long: it is tried again as any other failure."""
+
+    def broken(verb: str, resource: Resource, name: str) -> None:
+        if verb == "create" and resource is PODS:
+            raise ApiError(500, message=f"failed calling webhook of {name}")
+
+    world.api.before = broken
+    world.service(replicas=2)
+    for _ in range(60):
+        world.settle(1, step=0.25)
+    [shown] = world.all(DEDICATED_SERVICES)
+    degraded = next(one for one in shown["status"]["conditions"] if one["type"] == "Degraded")
+    assert degraded["reason"] == "PodsFailing"
+    assert degraded["message"].endswith("the API server did not take the Pod: failed calling webhook of s-*")
 
 
 def test_the_pods_of_proxies_are_none_of_the_pool(world: World) -> None:
