@@ -14,7 +14,7 @@ from test.e2e import program
 from test.e2e.clients import ask, connected
 from test.e2e.process import complaints
 from test.e2e.waiting import eventually, throughout
-from test.soak.faults import authority, cluster
+from test.soak.faults import admission, authority, cluster
 from test.soak.faults.fault import Begun
 from test.soak.faults.processes import api_server
 from test.soak.leftovers import wait_for_base
@@ -93,3 +93,42 @@ def test_the_authority_of_the_api_server_can_be_exchanged(world: World) -> None:
 
 def test_connections_go_on_while_the_api_servers_disk_is_full(world: World) -> None:
     check_survived(world, cluster.fill_disk, sign="", hit=lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"), [(admission.refuse_pods, admission.REASON), (admission.fail_pods, "webhook")]
+)
+def test_a_service_whose_pods_are_refused_says_why(
+    world: World, fault: Callable[[World, Random], Begun], why: str
+) -> None:
+    address = ("127.0.0.1", world.proxies[0].port)
+
+    def use_pods_up() -> None:
+        """Until one is missed; a new rule is not obeyed at once."""
+
+        def is_told() -> bool:
+            if world.api.is_at_base("steady", world.base("steady"), used=1):
+                with connected(address) as peer:
+                    program.receive(peer)
+            return why in world.api.condition("steady", "Degraded").get("message", "")
+
+        eventually(is_told, f"{why!r} in the condition", within=NOTICED_SECONDS)
+
+    check_survived(world, fault, sign="", hit=use_pods_up)
+    eventually(lambda: world.api.condition("steady", "Degraded")["status"] == "False", "nothing is wrong any more")
+
+
+def test_a_definition_that_was_deleted_is_told_and_services_work_again_when_they_are_back(world: World) -> None:
+    """Its objects are gone, and with them the connections; nothing else is."""
+    leader = world.operators[0].run.process
+    for number in range(2):
+        begun = cluster.delete_definition(world, Random(number))
+        assert begun.undo is not None
+        told = eventually(lambda: re.search(r"404|NotFound", leader.log), "it is told", within=NOTICED_SECONDS)
+        assert told
+        begun.undo()
+        check_whole(world)
+        for seat in world.proxies:
+            with connected(("127.0.0.1", seat.port)) as peer:
+                assert program.receive(peer)
+        check_whole(world)

@@ -1,10 +1,9 @@
-"""What administrators do to a cluster, and what happens to one: credentials, definitions, admission, a full disk."""
+"""What administrators do to a cluster, and what happens to one: credentials, definitions, a full disk."""
 
 import signal
 from random import Random
 
 from test.cluster.layout import Layout
-from test.e2e.api import Json
 from test.e2e.oncluster import DEFINITIONS, prepare
 from test.e2e.waiting import eventually
 from test.soak.faults.fault import API, Begun, Fault, leave_alone
@@ -12,9 +11,6 @@ from test.soak.faults.processes import api_server, store
 from test.soak.world import SERVICES, World
 
 _LONGEST = 12.0
-_WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
-_WEBHOOK = "soak"
-_NOBODY = "https://127.0.0.1:1/"
 _WHOLE_DISK = "1g"
 
 
@@ -40,42 +36,6 @@ def delete_definition(world: World, random: Random) -> Begun:
         world.create_missing()
 
     return Begun(API, random.uniform(0, _LONGEST), apply_again, name)
-
-
-def refuse_by_webhook(world: World, random: Random) -> Begun:
-    """Have nothing of a kind pass, since who should say so does not answer."""
-    leave_alone(world)
-    group, resource, operation = random.choice(
-        [("", "pods", "CREATE"), ("", "pods", "DELETE"), ("soh.re", "isolationpods/*", "*"), ("*", "*/*", "*")]
-    )
-    world.api.create(_WEBHOOKS, webhook(group, resource, operation))
-    return Begun(
-        API,
-        random.uniform(1, _LONGEST),
-        lambda: world.api.delete(f"{_WEBHOOKS}/{_WEBHOOK}"),
-        f"{operation} {resource}",
-    )
-
-
-def webhook(group: str, resource: str, operation: str) -> Json:
-    """Return a webhook that nobody answers, for what is in namespace default."""
-    rule = {"apiGroups": [group], "apiVersions": ["*"], "resources": [resource], "operations": [operation]}
-    hook = {
-        "name": "nobody.soak.test",
-        "clientConfig": {"url": _NOBODY},
-        "rules": [rule],
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "default"}},
-        "failurePolicy": "Fail",
-        "sideEffects": "None",
-        "admissionReviewVersions": ["v1"],
-        "timeoutSeconds": 1,
-    }
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingWebhookConfiguration",
-        "metadata": {"name": _WEBHOOK},
-        "webhooks": [hook],
-    }
 
 
 def fill_disk(world: World, random: Random) -> Begun:
@@ -104,6 +64,5 @@ def _store_folder(files: Layout) -> str:
 FAULTS = (
     Fault("expired token", 1, expire_token),
     Fault("deleted definition", 0.5, delete_definition),
-    Fault("refusing webhook", 2, refuse_by_webhook),
     Fault("full disk", 0.5, fill_disk),
 )
