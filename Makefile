@@ -10,8 +10,10 @@ PYTEST_ARGS ?=
 BENCH_ARGS  ?=
 SECONDS     ?= 60
 TARGET      ?=
+MINUTES     ?= 60
+SOAK_ARGS   ?=
 
-.PHONY: help demo test check lint types deadcode programs unit fuzz bench lock wheel-test clean
+.PHONY: help demo test check lint types deadcode programs unit fuzz soak bench lock wheel-test clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -42,6 +44,9 @@ unit: $(VENV)/dev.stamp
 
 fuzz: $(VENV)/dev.stamp  ## look for input that breaks something (SECONDS=60 for each TARGET=documents; all, if none is named)
 	@$(BIN)/python -m test.fuzz --seconds $(SECONDS) $(TARGET)
+
+soak: $(VENV)/dev.stamp  ## load and faults on a real API server, as root (MINUTES=60; SOAK_ARGS=--seed=1 for the faults of another run)
+	@$(BIN)/python -m test.soak --minutes $(MINUTES) $(SOAK_ARGS)
 
 bench: $(VENV)/dev.stamp  ## measure beside HAProxy, nginx and a real API server on this machine (BENCH_ARGS=--quick for a short run)
 	@$(BIN)/python -m bench $(BENCH_ARGS)

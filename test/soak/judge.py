@@ -70,18 +70,17 @@ def _is_excused(visit: Visit, deeds: Mapping[tuple[str, str], Sequence[float]]) 
 
 def _lines(visits: Iterable[Visit], logs: Mapping[str, Sequence[tuple[Run, Sequence[Entry]]]]) -> Iterator[str]:
     """I3: each connection is told once, by a proxy that lives, and as what it was."""
-    theirs: dict[tuple[int, str], list[Visit]] = defaultdict(list)
+    theirs: dict[int, dict[str, list[Visit]]] = defaultdict(lambda: defaultdict(list))
     for visit in visits:
         if visit.run is not None and visit.port:
-            theirs[id(visit.run), f"127.0.0.1:{visit.port}"].append(visit)
+            theirs[id(visit.run)][f"127.0.0.1:{visit.port}"].append(visit)
     for seat, runs in logs.items():
         for run, entries in runs:
             told = defaultdict(list)
             for entry in entries:
                 told[entry["client"]].append(entry)
-            for (its_run, client), made in theirs.items():
-                if its_run == id(run):
-                    yield from _compare(seat, run, made, told.get(client, []))
+            for client, made in theirs[id(run)].items():
+                yield from _compare(seat, run, made, told[client])
 
 
 def _compare(seat: str, run: Run, made: Sequence[Visit], told: Sequence[Entry]) -> Iterator[str]:
