@@ -15,9 +15,13 @@ already could lose its connection to others of the same turn, before it is read.
 
 
 class _Channel(http.HTTPChannel):
-    """Tells its site when it waits for its client, and does not begin to wait anew with every byte."""
+    """Tells its site when it waits for its client, does not begin to wait anew with every byte, and answers one request
+    of what comes at once: a client may send a thousand in one piece, and never read an answer."""
 
     site: "BoundedSite"
+    _is_receiving = False
+    _has_answered = False  # something of what is being received
+    _is_closing = False
 
     def connectionMade(self) -> None:
         super().connectionMade()  # type: ignore[no-untyped-call]  # Twisted's, as all below
@@ -26,11 +30,32 @@ class _Channel(http.HTTPChannel):
     def resetTimeout(self) -> None:
         """Called for whatever has come: that is not yet a request."""
 
+    def dataReceived(self, data: bytes) -> None:
+        if self._is_closing:  # what was answered is still to be read, and nothing holds the client back any more
+            return
+        if self._is_receiving:  # it is what came behind a body, handed back
+            super().dataReceived(data)  # type: ignore[no-untyped-call]
+            return
+        self._is_receiving, self._has_answered = True, False
+        try:
+            super().dataReceived(data)  # type: ignore[no-untyped-call]
+        finally:
+            self._is_receiving = False
+
+    def lineReceived(self, line: bytes) -> None:
+        if not self._has_answered:
+            super().lineReceived(line)  # type: ignore[no-untyped-call]
+        elif line:  # some send an empty one behind a body
+            self._is_closing = True
+            self.clearLineBuffer()  # type: ignore[no-untyped-call]
+            self.loseConnection()  # type: ignore[no-untyped-call]
+
     def allContentReceived(self) -> None:
         self.site.waiting.pop(self, None)
         super().allContentReceived()  # type: ignore[no-untyped-call]
 
     def requestDone(self, request: http.Request) -> None:
+        self._has_answered = True
         self.site.wait_for(self)  # first: the next request may have come already, and is then answered in this call
         super().requestDone(request)  # type: ignore[no-untyped-call]
 
@@ -44,7 +69,8 @@ class BoundedSite(Site):
 
     The seconds are for the whole request, and begin with the connection or with the answer to the request before. Who
     has waited longest makes room for one more. A connection whose request is being answered does not count: how many
-    of these there may be is the resource's business.
+    of these there may be is the resource's business. Who sends another request before the answer to one gets that
+    answer, and is closed, as HTTP allows; no client that we know does.
     """
 
     noisy = False

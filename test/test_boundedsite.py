@@ -16,6 +16,7 @@ from isoproxy.boundedsite import LEAST_CONNECTIONS, BoundedSite
 SECONDS = 15.0
 ABORT_SECONDS = 15.0  # that Twisted gives a connection to close
 HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
 
 
 class Pages(Resource):
@@ -132,6 +133,25 @@ def test_who_is_being_answered_takes_no_place_and_has_no_time_limit(site: Bounde
     assert answered.protocol in site.waiting
     clock.advance(SECONDS)
     assert answered.is_cut
+
+
+@pytest.mark.parametrize(
+    "request_", [HEAD + b"\r\n", HEAD + b"\r\n\r\n", HEAD + b"Content-Length: 3\r\n\r\nabc", CHUNKED]
+)
+def test_of_many_requests_in_one_piece_one_is_answered(site: BoundedSite, request_: bytes) -> None:
+    client = Client(site)
+    client.send(request_ * 1000)
+    client.send(request_)  # it has not read the answer, which keeps the connection open
+    assert client.answers == 1
+    assert client.is_cut
+
+
+def test_an_empty_line_behind_a_request_is_none(site: BoundedSite) -> None:
+    client = Client(site)
+    for number in range(3):
+        client.send(HEAD + b"\r\n\r\n")
+        assert client.answers == number + 1
+        assert not client.is_cut
 
 
 def test_fewer_places_than_come_in_a_turn_are_refused(clock: Clock) -> None:
