@@ -2,13 +2,14 @@
 
 import os
 import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from test.cluster import layout
+from test.e2e.waiting import eventually
 from test.soak.seat import Seat
 
 _EVERY_SECONDS = 1.0
@@ -16,18 +17,25 @@ _WARM_UP = 0.2
 _GROWTH = 0.1
 _GROWTH_BYTES = 8 << 20
 """What a heap may be larger by without a leak: pages are kept that crowds once needed."""
-SPARE_DESCRIPTORS = 5
-"""Connections to the API server that are kept for a while."""
+_SPARE_DESCRIPTORS = 2
+_QUIET_SECONDS = 60.0
+_PORT_IN_HEX = f":{layout.API_PORT:04X}"
 MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``memory`` is what is resident, in bytes."""
+    """``memory`` is what is resident, in bytes.
 
-    at: float
+    ``connections`` are those to the API server, of which some are kept for a while; ``descriptors`` are all others.
+    """
+
     memory: int
     descriptors: int
+    connections: int
+
+    def __str__(self) -> str:
+        return f"{self.memory / MIB:.1f} MiB, {self.descriptors} descriptors, {self.connections} API connections"
 
 
 class Gauge:
@@ -55,7 +63,28 @@ class Gauge:
 def read(pid: int) -> Reading:
     """Return what a process has now; raises OSError."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return Reading(time.monotonic(), pages * os.sysconf("SC_PAGE_SIZE"), len(os.listdir(f"/proc/{pid}/fd")))
+    table = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    kept = {f"socket:[{line[9]}]" for line in table if line[2].endswith(_PORT_IN_HEX)}
+    opened = list(_opened(pid))
+    connections = sum(name in kept for name in opened)
+    return Reading(pages * os.sysconf("SC_PAGE_SIZE"), len(opened) - connections, connections)
+
+
+def _opened(pid: int) -> Iterator[str]:
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed while one looks
+            yield os.readlink(entry)
+
+
+def settled(pid: int, first: Reading) -> Reading:
+    """Wait until a process that has nothing to do has as many descriptors as at first; return what it has."""
+
+    def look() -> Reading | None:
+        last = read(pid)
+        assert last.descriptors <= first.descriptors + _SPARE_DESCRIPTORS, f"process {pid}: {first}; now {last}"
+        return last
+
+    return eventually(look, "descriptors as before", within=_QUIET_SECONDS)
 
 
 def grown(readings: Sequence[Reading]) -> str:

@@ -92,15 +92,12 @@ def _around_complaints(log: str) -> str:
 
 def _measure(report: Report, world: World, meter: gauge.Gauge, before: dict[str, gauge.Reading]) -> None:
     for seat in world.seats:
-        if not seat.veteran or not seat.run.process.running:
+        if not seat.veteran:
             continue
-        first, last = before[seat.name], gauge.read(seat.run.process.pid)
-        memory = f"{first.memory / gauge.MIB:.1f} -> {last.memory / gauge.MIB:.1f} MiB"
-        report.figures.append(f"{seat.name}: {memory}, descriptors {first.descriptors} -> {last.descriptors}")
+        first, last = before[seat.name], gauge.settled(seat.run.process.pid, before[seat.name])
+        report.figures.append(f"{seat.name}: {first} -> {last}")
         if what := gauge.grown(meter.readings[seat.name]):
             report.wrong.append(f"{seat.name}: {what}")
-        if last.descriptors > first.descriptors + gauge.SPARE_DESCRIPTORS:
-            report.wrong.append(f"{seat.name}: descriptors {first.descriptors} -> {last.descriptors}")
 
 
 def _counted(what: str, counts: Counter[str]) -> str:

@@ -93,7 +93,7 @@ def test_waiting_for_ever_and_garbled_bytes_are_found() -> None:
 
 
 def test_memory_that_grows_is_found_and_a_warm_up_is_none() -> None:
-    flat = [Reading(at, (50 if at < 10 else 80) * MIB, 10) for at in range(100)]
-    leak = [Reading(at, (80 + at) * MIB, 10) for at in range(100)]
+    flat = [Reading((50 if at < 10 else 80) * MIB, 10, 5) for at in range(100)]
+    leak = [Reading((80 + at) * MIB, 10, 5) for at in range(100)]
     assert grown(flat) == ""
     assert "memory has grown" in grown(leak)
