@@ -1,7 +1,7 @@
 """I4, when all is quiet again: what there should be is there, and nothing else."""
 
 from test.e2e.api import IPODS, LEASES, PODS, names
-from test.e2e.waiting import eventually
+from test.e2e.waiting import TooLate, eventually
 from test.soak.faults.fault import AWAY
 from test.soak.world import GRACE_SECONDS, PROXIES, SERVICES, World
 
@@ -35,4 +35,7 @@ def wait_for_base(world: World, service: str, *, used: int = 0, within: float) -
         except AWAY as error:
             raise AssertionError(str(error)) from error
 
-    eventually(look, f"{world.base(service)} pods of {service}, warm, and {used} in use", within=within)
+    try:
+        eventually(look, f"{world.base(service)} pods of {service}, warm, and {used} in use", within=within)
+    except TooLate as error:
+        raise TooLate(f"{error}\n{world.api.picture(service)}") from error

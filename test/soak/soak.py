@@ -14,6 +14,7 @@ from test.soak.visitors import Crowd
 from test.soak.world import World, running
 
 _CROWD = 10
+_LAST_LINES = 30
 
 
 @dataclass(slots=True)
@@ -63,7 +64,7 @@ def soak(cluster: Cluster, *, seconds: float, seed: int, pace: float) -> Report:
         except Broken:
             pass  # it is found again below
         except AssertionError as error:
-            report.wrong.append(str(error))
+            report.wrong.append(f"{error}\n{_last_words(world)}")
         _judge(report, world, crowd)
         report.faults, report.history = storm.counts, world.doings.history
     return report
@@ -81,6 +82,15 @@ def _judge(report: Report, world: World, crowd: Crowd) -> None:
                 report.wrong.append(f"{seat.name} has ended by itself")
     report.visits = judge.outcomes(visits)
     report.outcomes = Counter(entry["outcome"] for runs in logs.values() for _, told in runs for entry in told)
+
+
+def _last_words(world: World) -> str:
+    """Return what the operators have logged last."""
+    return "\n".join(
+        f"    {seat.name}: {line}"
+        for seat in world.operators
+        for line in seat.run.process.log.splitlines()[-_LAST_LINES:]
+    )
 
 
 def _around_complaints(log: str) -> str:
