@@ -103,6 +103,8 @@ def _misnamed(visit: Visit, entry: Entry) -> str:
     outcome = entry["outcome"]
     if outcome == "error":
         return outcome
+    if outcome == "drained" and visit.run is not None and visit.run.clean:
+        return ""  # it may have meant to leave just when its proxy's time was over
     if visit.end is End.AS_MEANT and outcome not in _OWN[visit.manner]:
         return outcome
     if visit.end is End.TURNED_AWAY and outcome not in _UNSERVED:

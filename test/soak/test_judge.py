@@ -66,6 +66,11 @@ def test_the_visitors_of_a_dead_proxy_are_excused_and_untold() -> None:
     assert wrong([visit(end=End.CUT, run=DRAINED)], entry(outcome="drained")) == []
 
 
+def test_who_leaves_just_when_its_proxy_has_drained_passes_and_no_other_is_drained() -> None:
+    assert wrong([visit(run=DRAINED)], entry(outcome="drained")) == []
+    assert wrong([visit()], entry(outcome="drained")) == ["I3"]
+
+
 def test_a_connection_that_is_not_told_or_told_twice_is_found() -> None:
     assert wrong([visit()]) == ["I3"]
     assert wrong([visit()], entry(), entry()) == ["I3"]
