@@ -10,10 +10,13 @@ PYTEST_ARGS ?=
 BENCH_ARGS  ?=
 SECONDS     ?= 60
 TARGET      ?=
+SEEDS       ?= 100
+FROM        ?= 0
+SIMULATE_ARGS ?=
 MINUTES     ?= 60
 SOAK_ARGS   ?=
 
-.PHONY: help demo test check lint types deadcode programs unit fuzz soak bench lock wheel-test clean
+.PHONY: help demo test check lint types deadcode programs unit fuzz simulate soak bench lock wheel-test clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -41,6 +44,9 @@ programs: $(VENV)/dev.stamp  ## build Kubernetes and images for the tests ahead,
 
 unit: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest --cov $(PYTEST_ARGS)
+
+simulate: $(VENV)/dev.stamp  ## run the whole system on simulated time, with faults (SEEDS=100, the first of them FROM=0)
+	@$(BIN)/python -m test.simulation --seeds $(SEEDS) --from $(FROM) $(SIMULATE_ARGS)
 
 fuzz: $(VENV)/dev.stamp  ## look for input that breaks something (SECONDS=60 for each TARGET=documents; all, if none is named)
 	@$(BIN)/python -m test.fuzz --seconds $(SECONDS) $(TARGET)

@@ -1,0 +1,115 @@
+"""What is to happen to a world, drawn from a seed: a list of happenings, of which any may be left out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+FAULTLESS_SECONDS = 5.0
+LONGEST_SECONDS = 75.0
+KINDS: Mapping[str, float] = {
+    "visit": 14.0,
+    "crowd": 3.0,
+    "kill proxy": 1.5,
+    "restart proxy": 1.5,
+    "drain proxy": 1.0,
+    "add proxy": 1.0,
+    "stop proxy": 1.0,
+    "kill operator": 1.5,
+    "end operator": 0.7,
+    "stop operator": 0.7,
+    "add operator": 0.7,
+    "part": 1.5,
+    "deafen": 1.5,
+    "trouble": 3.0,
+    "trouble watches": 3.0,
+    "slow down": 1.0,
+    "server away": 0.7,
+    "forget history": 1.0,
+    "break watches": 1.5,
+    "garbage waits": 0.7,
+    "crash pod": 1.5,
+    "finish pod": 1.0,
+    "lose node": 0.5,
+    "reboot node": 0.5,
+    "delete pod": 1.0,
+    "delete record": 1.0,
+    "touch record": 1.5,
+    "delete lease": 0.7,
+    "delete child": 0.5,
+    "scale": 2.0,
+    "change image": 1.5,
+    "change port": 0.3,
+    "limit pods": 0.7,
+    "delete service": 0.5,
+    "make anew": 0.7,
+}
+"""How likely each is."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Happening:
+    """At some second, something; ``which`` and ``amount``, in [0, 1), say to whom and how much, whatever there is."""
+
+    at: float
+    kind: str
+    which: float
+    amount: float
+
+    def __str__(self) -> str:
+        return f"{self.at:.3f} {self.kind} {self.which:.3f} {self.amount:.3f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One run: the seed of all that is left to chance, what is there at the start, and what happens."""
+
+    seed: int
+    services: tuple[Mapping[str, Any], ...] = ({"image": "good:1", "replicas": 3},)
+    proxies: int = 2
+    operators: int = 1
+    elects: bool = False
+    seconds: float = LONGEST_SECONDS
+    drift: float = 0.0
+    happenings: tuple[Happening, ...] = field(default=())
+
+
+def draw(seed: int) -> Script:
+    """Return the script of a seed."""
+    random = Random(f"script {seed}")
+    elects = random.random() < 0.4
+    seconds = random.uniform(10.0, LONGEST_SECONDS)
+    # Few kinds in one run, but often: what they do together shows.
+    kinds = [kind for kind in KINDS if kind in ("visit", "crowd") or random.random() < 0.4]
+    happenings = []
+    at = FAULTLESS_SECONDS * random.random()
+    pace = random.choice([0.3, 1.0, 3.0])
+    while at < seconds:
+        [kind] = random.choices(kinds, [KINDS[kind] for kind in kinds])
+        happenings.append(Happening(round(at, 4), kind, _share(random), _share(random)))
+        at += random.expovariate(1.0 / pace)
+    return Script(
+        seed=seed,
+        services=tuple(_service(random) for _ in range(random.choice([1, 1, 2]))),
+        proxies=random.choice([1, 1, 2, 3]),
+        operators=random.choice([1, 2]) if elects else 1,
+        elects=elects,
+        seconds=seconds,
+        drift=random.choice([0.0, 0.02]),
+        happenings=tuple(happenings),
+    )
+
+
+def _share(random: Random) -> float:
+    return random.randrange(10_000) / 10_000
+
+
+def _service(random: Random) -> Mapping[str, Any]:
+    replicas = random.randrange(0, 6)
+    spec: dict[str, Any] = {"image": random.choice(["good:1", "good:1", "slow:1", "flaps:1"]), "replicas": replicas}
+    if random.random() < 0.4:
+        spec["maxPods"] = replicas + random.randrange(0, 3) or 1
+    spec["queue"] = {"timeoutSeconds": random.choice([3, 30]), "maxLength": random.choice([2, 50])}
+    session = {"connectTimeoutSeconds": random.choice([1, 5]), "maxDurationSeconds": random.choice([20, 60])}
+    spec["session"] = session
+    return spec

@@ -1,0 +1,76 @@
+"""One seed is one history, and what fails is cut down to what it takes."""
+
+import ast
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import isoproxy
+from test.simulation.mutations import MUTATIONS, put_in
+from test.simulation.run import run, run_seed, shrink
+from test.simulation.script import Happening, draw
+
+ROOT = Path(isoproxy.__file__).parent
+SIMULATED = ("operator", "proxy", "kube", "model")
+FORBIDDEN = {
+    "time": {"time", "monotonic", "sleep", "perf_counter", "clock_gettime"},
+    "random": {"random", "choice", "choices", "randrange", "randint", "uniform", "shuffle", "getrandbits"},
+    "uuid": {"uuid1", "uuid4"},
+    "os": {"urandom"},
+    "secrets": {"token_hex", "token_bytes", "choice"},
+    "datetime": {"now", "utcnow", "today"},
+}
+DEFAULTS = "a default of a parameter, which a simulation gives"
+
+
+def test_a_seed_gives_the_same_history_to_the_letter() -> None:
+    """In processes of their own: what a set of strings is in the order of differs from one to the next."""
+    command = [sys.executable, "-m", "test.simulation", "--seeds", "1", "--from", "11", "--show"]
+    told = [
+        subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": "1"}, capture_output=True, check=True, text=True)
+        for _ in range(2)
+    ]
+    first, second = (one.stdout.partition("by kind")[2] for one in told)
+    assert first == second
+    assert first.count("\n") > 100
+
+
+def test_other_seeds_give_other_histories() -> None:
+    assert run_seed(1).history.lines != run_seed(2).history.lines
+
+
+def test_what_fails_is_cut_down_to_what_it_takes() -> None:
+    [mutation] = [one for one in MUTATIONS if one.name == "a connection ends twice"]
+    quiet = draw(3)
+    needless = tuple(Happening(float(number), "scale", 0.5, 0.5) for number in range(1, 6))
+    enough = Happening(6.5, "visit", 0.0, 0.7502)
+    script = replace(quiet, happenings=(*needless, enough, *[replace(one, at=one.at + 7) for one in needless]))
+    with put_in(mutation):
+        manners = [
+            replace(script, happenings=(*needless, replace(enough, amount=n / 1000))) for n in range(0, 1000, 37)
+        ]
+        failing = next(result for one in manners if (result := run(one)).wrong)
+        shrunk = shrink(failing)
+    assert shrunk.kind == failing.kind
+    assert [one.kind for one in shrunk.script.happenings] == ["visit"]
+
+
+@pytest.mark.parametrize("part", SIMULATED)
+def test_nothing_reads_a_clock_or_draws_a_lot_of_its_own(part: str) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in sorted((ROOT / part).rglob("*.py"))
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and _is_forbidden(call.func)
+    ]
+    assert not found, f"called outside a default: {found}"
+
+
+def _is_forbidden(function: ast.expr) -> bool:
+    if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
+        return False
+    return function.attr in FORBIDDEN.get(function.value.id, ())
