@@ -16,6 +16,7 @@ from isoproxy.model import crds, names
 from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceSpec, DedicatedServiceStatus
 from isoproxy.model.isolationpod import IsolationPod, IsolationPodSpec, IsolationPodStatus
 from isoproxy.model.parsing import Json, dump, model, parse
+from test.model import reference
 from test.model.schemas import crd, differences, fields_of, schema_of
 
 PARTS: list[tuple[str, str, type[Any]]] = [
@@ -211,3 +212,7 @@ def test_every_pod_field_is_spelled_out_or_preserved() -> None:
 
 def test_the_definitions_come_in_a_steady_order() -> None:
     assert [found["spec"]["names"]["kind"] for found in crds.load()] == ["DedicatedService", "IsolationPod"]
+
+
+def test_the_reference_is_what_the_definitions_say() -> None:
+    assert reference.DOCUMENT.read_text() == reference.document(), "python -m test.model.reference renews it"
