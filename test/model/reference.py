@@ -19,9 +19,9 @@ _OURS = ("spec.queue", "spec.session")
 """They are told field by field, without a word of each: their names say it."""
 _HEAD = """# The objects
 
-Made from the definitions in `crds/` by `python -m test.model.reference`; `kubectl explain dedi.spec --recursive` tells the
-same of a cluster. What is not told in detail here is as in a Pod or a Service. Of a DedicatedService only `spec.image` is
-required.
+Made from the definitions in `crds/` by `python -m test.model.reference`; `kubectl explain dedi.spec --recursive` tells
+the same of a cluster. What is not told in detail here is as in a Pod or a Service. Of a DedicatedService only
+`spec.image` is required.
 """
 
 
