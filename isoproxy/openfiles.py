@@ -6,6 +6,10 @@ Only ``select`` cannot count further, and we do not use that.
 
 import resource
 
+import txaio
+
+log = txaio.make_logger()
+
 AT_START = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 """The limit that was in force. Programs that we run get it: some cannot do with more."""
 SPARE_PART = 4
@@ -19,6 +23,9 @@ def is_spare(descriptor: int) -> bool:
 
 
 def allow_many() -> None:
-    """Raise the limit that is in force to the highest there may be."""
+    """Raise the limit that is in force to the highest there may be; it stays where the system does not let us."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (OSError, ValueError) as error:  # the system's own limit is less by now
+        log.warn("no more than {limit} files can be opened: {error}", limit=AT_START, error=error)

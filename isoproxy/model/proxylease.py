@@ -11,6 +11,8 @@ from isoproxy.model.parsing import Json, model
 
 LEASE_SECONDS = 15
 RENEW_SECONDS = 5
+LONGEST_GRACE_SECONDS = 7 * 24 * 3600
+"""What no proxy can be set up to go past: a Lease that says more is not believed."""
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
@@ -71,7 +73,7 @@ class ProxyLease:
     @property
     def grace_seconds(self) -> int:
         """How long past expiry it may still use its stock."""
-        return self._count(names.ANNOTATION_GRACE)
+        return min(self._count(names.ANNOTATION_GRACE), LONGEST_GRACE_SECONDS)
 
     @property
     def draining(self) -> bool:

@@ -123,8 +123,8 @@ class Sessions:
     def retain(self, uids: set[str]) -> None:
         """Take in a complete list: the IsolationPods that are not in it are gone."""
         self.give_back(self._stock.retain(uids))
-        for uid in self._having.keys() - uids:
-            self._having[uid].pod_gone()
+        for connection in [one for uid, one in self._having.items() if uid not in uids]:
+            connection.pod_gone()
 
     def give_back(self, pods: Iterable[Return]) -> None:
         """Have pods that left the stock unused recorded as Returned."""

@@ -10,7 +10,7 @@ from isoproxy.model.dedicatedservice import DedicatedService, InvalidService, pa
 from isoproxy.model.isolationpod import IsolationPod, Phase
 from isoproxy.model.parsing import MOST_DEPTH, InvalidObject, dump, parse, parser
 from isoproxy.model.pod import Pod
-from isoproxy.model.proxylease import ProxyLease, lease_manifest
+from isoproxy.model.proxylease import LONGEST_GRACE_SECONDS, ProxyLease, lease_manifest
 from isoproxy.model.proxysettings import KEY, ProxySettings
 
 RECORD: dict[str, Any] = {"metadata": {"name": "p"}, "spec": {"serviceName": "s", "podName": "p", "port": 1}}
@@ -291,6 +291,9 @@ class TestLease:
         assert not lease.draining
         assert self.made(draining="true").draining
         assert self.made(ended="true").ended
+
+    def test_is_not_believed_that_it_will_go_on_for_years(self) -> None:
+        assert self.made(grace_seconds="999999999").grace_seconds == LONGEST_GRACE_SECONDS
 
     @pytest.mark.parametrize("nonsense", ["", "-1", "1.5", "many", "9" * 10, "²", "٣", " 1"])
     def test_is_not_trusted_with_numbers_that_are_none(self, nonsense: str) -> None:

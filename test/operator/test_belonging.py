@@ -11,7 +11,7 @@ from isoproxy.model.metadata import ObjectMeta, OwnerReference
 from isoproxy.model.proxylease import LeaseSpec, ProxyLease, lease_manifest
 from isoproxy.operator import belonging
 from test.operator.builders import pod
-from test.operator.test_reconciler import World, names_of
+from test.operator.reconciling import World, names_of, settled
 
 SERVICE = ObjectMeta(name="b", namespace="n", uid="uid-b")
 ELSEWHERE = "elsewhere"
@@ -62,12 +62,8 @@ def test_a_pod_is_a_service_s_own_where_it_was_made_for_an_isolation_pod() -> No
 def world() -> Iterator[World]:
     made = World()
     made.do(made.hand.create(NAMESPACES, {"metadata": {"name": ELSEWHERE}}))
-    made.settle(0.2)
-    yield made
-    for operator in made.operators:
-        operator.stopService()
-    made.clock.advance(0)
-    assert not made.clock.getDelayedCalls()
+    with settled(made):
+        yield made
 
 
 def pretend(world: World, victim: Json, *, service: str, instance: str, namespace: str, **words: str) -> None:

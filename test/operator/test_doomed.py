@@ -6,19 +6,14 @@ import pytest
 
 from isoproxy.kube.errors import NamespaceTerminating
 from isoproxy.kube.resources import CONFIG_MAPS, DEDICATED_SERVICES, ISOLATION_PODS, PODS, Resource
-from test.operator.test_deploying import CHILDREN, DeployingWorld
-from test.operator.test_reconciler import names_of
+from test.operator.deploying import CHILDREN, DeployingWorld
+from test.operator.reconciling import names_of, settled
 
 
 @pytest.fixture
 def world() -> Iterator[DeployingWorld]:
-    made = DeployingWorld()
-    made.settle(0.2)
-    yield made
-    for operator in made.operators:
-        operator.stopService()
-    made.clock.advance(0)
-    assert not made.clock.getDelayedCalls()
+    with settled(DeployingWorld()) as made:
+        yield made
 
 
 def doom(world: DeployingWorld) -> None:

@@ -13,7 +13,7 @@ from isoproxy.operator.actions import DeleteChild, DeleteOrphan, End
 from isoproxy.operator.leftovers import Leftovers, by_home
 from isoproxy.operator.observed import ChildObject
 from test.operator.builders import NAMESPACE, SERVICE, SERVICE_UID, pod, record
-from test.operator.test_reconciler import World, names_of
+from test.operator.reconciling import World, names_of, settled
 
 LABELS = {"soh.re/service": SERVICE, "soh.re/service-uid": SERVICE_UID}
 OWNER = OwnerReference(kind="DedicatedService", name=SERVICE, uid=SERVICE_UID, controller=True)
@@ -72,13 +72,8 @@ def test_each_home_is_judged_for_itself() -> None:
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    made = World()
-    made.settle(0.2)
-    yield made
-    for operator in made.operators:
-        operator.stopService()
-    made.clock.advance(0)
-    assert not made.clock.getDelayedCalls()
+    with settled(World()) as made:
+        yield made
 
 
 def labelled(uid: str, name: str, *, owners: tuple[Json, ...] = ()) -> Json:

@@ -303,7 +303,8 @@ def _delete_lease(world: World, which: float, amount: float) -> None:
 def _delete_child(world: World, which: float, amount: float) -> None:
     resource = CONFIG_MAPS if amount < 0.5 else NETWORK_POLICIES
     if (child := _choose(world.server.objects(resource), which)) is not None:
-        world.oracle.doings.walls.add(child["metadata"]["name"])
+        if resource == NETWORK_POLICIES:
+            world.oracle.doings.walls.add(child["metadata"]["name"])
         _delete(world, resource, child)
 
 

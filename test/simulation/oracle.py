@@ -35,7 +35,7 @@ class Doings:
     records: set[str] = field(default_factory=set)
     pods: set[str] = field(default_factory=set)
     walls: set[str] = field(default_factory=set)
-    """By namespace and name: whoever takes one away does not say which pods were behind it."""
+    """By name, until it stands again."""
 
 
 class Oracle:
@@ -213,17 +213,19 @@ class Oracle:
         meta = pod["metadata"]
         if self._owners[meta["uid"]] not in self._records:
             return  # a request that came late: nobody is given this pod, and it is collected
-        if not self.doings.walls and not any(_is_around(pod, wall) for wall in self._walls.values()):
+        name = f"{meta['labels']['soh.re/service']}-pods"
+        if name not in self.doings.walls and not any(_is_around(pod, wall) for wall in self._walls.values()):
             self._wrong(f"wall: {meta['name']} is made before its wall stands")
 
     def _wall_changed(self, event: str, wall: Json) -> None:
         name = wall["metadata"]["name"]
         self._walls[name] = wall
         if event != "DELETED":
+            self.doings.walls.discard(name)
             return
         del self._walls[name]
         behind = [pod for pod in self._pods.values() if _is_around(pod, wall) and pod["status"]["phase"] == "Running"]
-        if behind and not self.doings.walls:
+        if behind and name not in self.doings.walls:
             self._wrong(f"wall: {name} is taken away, and {behind[0]['metadata']['name']} still runs behind it")
 
     # The Leases
