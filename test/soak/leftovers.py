@@ -1,11 +1,13 @@
 """I4, when all is quiet again: what there should be is there, and nothing else."""
 
+from isoproxy.operator.pacing import MOST_DELAY
 from test.e2e.api import IPODS, LEASES, PODS, names
 from test.e2e.waiting import TooLate, eventually
 from test.soak.faults.fault import AWAY
 from test.soak.world import GRACE_SECONDS, PROXIES, SERVICES, World
 
-_SECONDS = 2 * GRACE_SECONDS
+_SECONDS = MOST_DELAY + 2 * GRACE_SECONDS
+"""Where pods could not be made for a while, the next try may be a longest back-off away."""
 """Longer than it takes until a proxy that died is known to be dead, and its pods are given up."""
 
 
