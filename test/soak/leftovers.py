@@ -7,8 +7,8 @@ from test.soak.faults.fault import AWAY
 from test.soak.world import GRACE_SECONDS, PROXIES, SERVICES, World
 
 _SECONDS = MOST_DELAY + 2 * GRACE_SECONDS
-"""Where pods could not be made for a while, the next try may be a longest back-off away."""
-"""Longer than it takes until a proxy that died is known to be dead, and its pods are given up."""
+"""Longer than it takes until a proxy that died is known to be dead, and its pods are given up; and where pods could not
+be made for a while, the next try may be a longest back-off away."""
 
 
 def check_base(world: World) -> None:
