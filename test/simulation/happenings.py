@@ -54,12 +54,16 @@ def _process(world: World, which: float) -> Process | None:
 # Clients
 
 
-def _visit(world: World, which: float, amount: float, manner: Manner | None = None) -> None:
+def _visit(world: World, which: float, amount: float) -> None:
     proxy = _choose([one for one in world.proxies if one.open], which)
     if proxy is not None:
-        manners = list(Manner)
-        chosen = manner or manners[int(amount * 997) % len(manners)]
-        world.visit(proxy, chosen, STAYS[int(amount * len(STAYS))])
+        world.visit(proxy, manner_of(amount), STAYS[int(amount * len(STAYS))])
+
+
+def manner_of(amount: float) -> Manner:
+    """How a visitor behaves that comes by an amount."""
+    manners = list(Manner)
+    return manners[int(amount * 997) % len(manners)]
 
 
 def _crowd(world: World, which: float, amount: float) -> None:

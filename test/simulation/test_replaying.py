@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 import isoproxy
+from test.simulation.happenings import manner_of
 from test.simulation.mutations import MUTATIONS, put_in
 from test.simulation.run import run, run_seed, shrink
-from test.simulation.script import Happening, draw
+from test.simulation.script import Happening, Script
+from test.simulation.visitors import Manner
 
 ROOT = Path(isoproxy.__file__).parent
 SIMULATED = ("operator", "proxy", "kube", "model")
@@ -45,18 +47,24 @@ def test_other_seeds_give_other_histories() -> None:
 
 def test_what_fails_is_cut_down_to_what_it_takes() -> None:
     [mutation] = [one for one in MUTATIONS if one.name == "a connection ends twice"]
-    quiet = draw(3)
-    needless = tuple(Happening(float(number), "scale", 0.5, 0.5) for number in range(1, 6))
-    enough = Happening(6.5, "visit", 0.0, 0.7502)
-    script = replace(quiet, happenings=(*needless, enough, *[replace(one, at=one.at + 7) for one in needless]))
+    before = tuple(Happening(float(second), "scale", 0.5, 0.5) for second in range(1, 6))
+    after = tuple(replace(one, at=one.at + 7.0) for one in before)
+    script = Script(
+        seed=3,
+        services=({"image": "never:1", "replicas": 1},),
+        seconds=15.0,
+        happenings=(*before, Happening(6.5, "visit", 0.0, _amount_of(Manner.GIVES_UP)), *after),
+    )
     with put_in(mutation):
-        manners = [
-            replace(script, happenings=(*needless, replace(enough, amount=n / 1000))) for n in range(0, 1000, 37)
-        ]
-        failing = next(result for one in manners if (result := run(one)).wrong)
+        failing = run(script)
         shrunk = shrink(failing)
-    assert shrunk.kind == failing.kind
+    assert failing.kind == shrunk.kind == "I3"
     assert [one.kind for one in shrunk.script.happenings] == ["visit"]
+
+
+def _amount_of(manner: Manner) -> float:
+    """The amount by which a visitor of that manner comes."""
+    return next(amount for amount in (n / 1000 for n in range(1000)) if manner_of(amount) is manner)
 
 
 @pytest.mark.parametrize("part", SIMULATED)
