@@ -8,11 +8,16 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from test.cluster import ahead
 from test.cluster.level import Level
 from test.cluster.target import Keeper, Target
 from test.needs import hint, levels, missing, modules, must_run_all
+
+# How long anything takes says nothing on a machine that is busy otherwise; on CI hypothesis knows that by itself.
+settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 LEFT_OUT = pytest.StashKey[dict[str, int]]()
 
