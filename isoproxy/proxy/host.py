@@ -77,7 +77,7 @@ class ProxyHost(Service):
         }
         self._reflectors: list[Reflector[Any]] = []
         self._proxies: dict[ServiceKey, ProxyService] = {}
-        self._ending: set[ProxyService] = set()
+        self._ending: dict[ProxyService, None] = {}  # a set, in order
         self._is_draining = False
 
     @property
@@ -116,7 +116,7 @@ class ProxyHost(Service):
         self._is_draining = True
         if self._service is None:
             await self._watch_no_more()
-        self._ending.update(self._proxies.values())
+        self._ending |= dict.fromkeys(self._proxies.values())
         self._proxies.clear()
         await DeferredList([self._end(proxy, timeout) for proxy in list(self._ending)])
         await self._watch_no_more()
@@ -186,8 +186,8 @@ class ProxyHost(Service):
         if proxy is None:
             return
         log.info("{namespace}/{name} is no more", namespace=key[0], name=key[1])
-        self._ending.add(proxy)
+        self._ending[proxy] = None
         self._end(proxy, 0.0)
 
     def _end(self, proxy: ProxyService, timeout: float) -> Deferred[None]:
-        return proxy.drain(timeout).addCallback(lambda _: self._ending.discard(proxy))
+        return proxy.drain(timeout).addCallback(lambda _: self._ending.pop(proxy, None))

@@ -87,7 +87,7 @@ class ProxyService(Service):
         self._name = f"{settings.namespace}/{settings.service}"
         self._linger_seconds = linger_seconds
         self._share_seconds = share_seconds
-        self._time = time = time or TimeSource.real(reactor)
+        self._time = time or TimeSource.real(reactor)
         self._held_since: float | None = None
         self._draining: Deferred[None] | None = None
         self._when_drained: list[Deferred[None]] = []
@@ -101,17 +101,8 @@ class ProxyService(Service):
         self._presence = self._make_presence(api, grace_seconds, jitter)
         self._assignments = self._make_assignments(api, jitter)
         self._records = self._make_records(api, jitter)
-        self._sessions = Sessions(
-            settings=settings,
-            time=time,
-            stock=self._stock,
-            records=self._records,
-            dialer=dialer,
-            make_relay=make_relay or relays(reactor, PipePool()),
-            metrics=metrics,
-            access_log=access_log,
-            is_fenced=self._presence.is_fenced,
-            demand_changed=self._demand_changed,
+        self._sessions = self._make_sessions(
+            dialer, make_relay or relays(reactor, PipePool()), metrics=metrics, access_log=access_log
         )
         self._listener = self._make_listener(listen, jitter)
 
@@ -137,6 +128,22 @@ class ProxyService(Service):
             on_told=self._presence.demand_changed,
             on_final=self._stock.recorded,
             jitter=jitter,
+        )
+
+    def _make_sessions(
+        self, dialer: Dialer, make_relay: RelayFactory, *, metrics: Metrics, access_log: AccessLog
+    ) -> Sessions:
+        return Sessions(
+            settings=self.settings,
+            time=self._time,
+            stock=self._stock,
+            records=self._records,
+            dialer=dialer,
+            make_relay=make_relay,
+            metrics=metrics,
+            access_log=access_log,
+            is_fenced=self._presence.is_fenced,
+            demand_changed=self._demand_changed,
         )
 
     def _make_listener(self, listen: Listen, jitter: Callable[[], float]) -> Listener:
