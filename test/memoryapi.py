@@ -1,6 +1,5 @@
 """The API client's interface over the embedded API server's own core: no HTTP, no reactor, time from a Clock."""
 
-import json
 import random
 from collections import deque
 from collections.abc import Callable
@@ -9,16 +8,15 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from isoproxy.kube.api import ListResult, Patch, PatchKind, WatchEvent
-from isoproxy.kube.errors import KubeError, WatchEnded, WatchExpired, error_from_status
+from isoproxy.kube.api import WatchEvent
+from isoproxy.kube.errors import WatchEnded, WatchExpired
 from isoproxy.kube.resources import CUSTOM_RESOURCE_DEFINITIONS, Json, Resource
 from isoproxy.local.apiserver import watch as core_watch
 from isoproxy.local.apiserver.core import Core
 from isoproxy.local.apiserver.errors import StatusError
-from isoproxy.local.apiserver.kinds.kind import Kind
-from isoproxy.local.apiserver.options import DeleteOptions, ListOptions, WriteOptions
 from isoproxy.local.apiserver.sources import Sources
 from isoproxy.model import crds
+from test.coreapi import CoreApi, Effect, as_client_error, copied, kind_of
 
 EPOCH = 1_800_000_000.0
 
@@ -33,7 +31,7 @@ def make_core(clock: Clock) -> Core:
     return core
 
 
-class MemoryApi:
+class MemoryApi(CoreApi):
     """A client of its own of a core. ``before`` sees each request and may raise what a network would.
 
     What a request leaves without an owner is collected at once, unless ``collects`` is false: a cluster takes its time.
@@ -47,79 +45,6 @@ class MemoryApi:
         self.collects = True
         self.requests: list[tuple[str, str, str]] = []
 
-    async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Json:
-        return self._call("get", resource, name, lambda kind: self._core.get(kind, namespace or "", name).object)
-
-    async def list(
-        self, resource: Resource, *, namespace: str | None = None, label_selector: str = "", field_selector: str = ""
-    ) -> ListResult:
-        options = ListOptions(label_selector=label_selector, field_selector=field_selector)
-
-        def read(kind: Kind) -> Json:
-            page = self._core.list(kind, namespace, options)
-            return {"items": [stored.object for stored in page.items], "version": str(page.version)}
-
-        found = self._call("list", resource, "", read)
-        return ListResult(found["items"], found["version"])
-
-    async def create(
-        self, resource: Resource, body: Json, *, namespace: str | None = None, strict: bool = False
-    ) -> Json:
-        options = WriteOptions(validation="Strict" if strict else "Warn")
-        return self._call(
-            "create",
-            resource,
-            body["metadata"].get("name", ""),
-            lambda kind: self._core.create(kind, namespace or "", _copy(body), options).stored.object,
-        )
-
-    async def patch(
-        self,
-        resource: Resource,
-        name: str,
-        patch: Patch,
-        *,
-        namespace: str | None = None,
-        subresource: str = "",
-        kind: PatchKind = PatchKind.MERGE,
-        strict: bool = False,
-    ) -> Json:
-        options = WriteOptions(validation="Strict" if strict else "Warn", field_manager="isoproxy", force=True)
-        return self._call(
-            "patch",
-            resource,
-            name,
-            lambda of: (
-                self._core.patch(
-                    of,
-                    namespace or "",
-                    name,
-                    _copy(patch),
-                    content_type=kind.value,
-                    subresource=subresource,
-                    options=options,
-                ).stored.object
-            ),
-        )
-
-    async def delete(
-        self,
-        resource: Resource,
-        name: str,
-        *,
-        namespace: str | None = None,
-        uid: str | None = None,
-        resource_version: str | None = None,
-        grace_period_seconds: int | None = None,
-    ) -> None:
-        options = DeleteOptions(uid=uid, resource_version=resource_version, grace_period_seconds=grace_period_seconds)
-
-        def remove(kind: Kind) -> Json:
-            self._core.delete(kind, namespace or "", name, options)
-            return {}
-
-        self._call("delete", resource, name, remove)
-
     def watch(
         self,
         resource: Resource,
@@ -131,7 +56,7 @@ class MemoryApi:
     ) -> "MemoryWatch":
         return MemoryWatch(
             lambda wake: self._core.watch(
-                self._core.kind(resource.group, resource.version, resource.plural),
+                kind_of(self._core, resource),
                 namespace,
                 wake=wake,
                 resource_version=resource_version,
@@ -141,15 +66,17 @@ class MemoryApi:
             self._clock,
         )
 
-    def _call(self, verb: str, resource: Resource, name: str, do: Callable[[Kind], Json]) -> Json:
+    async def _request(
+        self, verb: str, resource: Resource, name: str, effect: Effect, *, guarded: bool = False, detail: str = ""
+    ) -> Json:
         self.requests.append((verb, resource.plural, name))
         self.before(verb, resource, name)
         try:
-            done: Json = _copy(do(self._core.kind(resource.group, resource.version, resource.plural)))
+            done: Json = copied(effect(self._core))
             while self.collects and self._core.garbage_pending:
                 self._core.collect()
         except StatusError as error:
-            raise _as_client_error(error) from error
+            raise as_client_error(error) from error
         self.after(verb, resource, name)
         return done
 
@@ -173,7 +100,7 @@ class MemoryWatch:
                 raise WatchEnded()
             watch = self._watch
             taken = self._call(watch.take)
-            self._events.extend(WatchEvent(event.type, _copy(event.stored.object)) for event in taken)
+            self._events.extend(WatchEvent(event.type, copied(event.stored.object)) for event in taken)
             if not self._events:
                 self._waiting = Deferred()
                 await self._waiting
@@ -200,12 +127,4 @@ class MemoryWatch:
         except StatusError as error:
             if error.code == 410:
                 raise WatchExpired() from error
-            raise _as_client_error(error) from error
-
-
-def _as_client_error(error: StatusError) -> KubeError:
-    return error_from_status(error.code, json.dumps(error.status()).encode(), {})
-
-
-def _copy(value: Any) -> Any:
-    return json.loads(json.dumps(value))
+            raise as_client_error(error) from error

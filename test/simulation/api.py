@@ -3,19 +3,15 @@
 A request that is under way belongs to the network: it takes effect even if its sender gave it up, or died.
 """
 
-import json
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 
-from isoproxy.kube.api import ListResult, Patch, PatchKind
-from isoproxy.kube.errors import ClientClosed, KubeError, NotSent, UnknownOutcome, error_from_status
+from isoproxy.kube.errors import ClientClosed, KubeError, NotSent, UnknownOutcome
 from isoproxy.kube.resources import Json, Resource
-from isoproxy.local.apiserver.core import Core
 from isoproxy.local.apiserver.errors import StatusError
-from isoproxy.local.apiserver.options import DeleteOptions, ListOptions, WriteOptions
+from test.coreapi import CoreApi, Effect, as_client_error
 from test.simulation.history import History
 from test.simulation.link import TIMEOUT_SECONDS, Fate, Link
 from test.simulation.machine import Machine
@@ -24,7 +20,7 @@ from test.simulation.timeline import Timeline
 from test.simulation.watch import SimulatedWatch
 
 
-class SimulatedApi:
+class SimulatedApi(CoreApi):
     """A KubeApi."""
 
     def __init__(self, machine: Machine, timeline: Timeline, server: Server, link: Link, history: History) -> None:
@@ -34,86 +30,6 @@ class SimulatedApi:
         self._server = server
         self._history = history
         self._watches: set[SimulatedWatch] = set()
-
-    async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Json:
-        def read(core: Core) -> Json:
-            return core.get(self._server.kind(resource), namespace or "", name).object
-
-        found: Json = await self._request("get", resource, name, read)
-        return found
-
-    async def list(
-        self, resource: Resource, *, namespace: str | None = None, label_selector: str = "", field_selector: str = ""
-    ) -> ListResult:
-        options = ListOptions(label_selector=label_selector, field_selector=field_selector)
-
-        def read(core: Core) -> Json:
-            page = core.list(self._server.kind(resource), namespace, options)
-            return {"items": [stored.object for stored in page.items], "version": str(page.version)}
-
-        found = await self._request("list", resource, "", read)
-        return ListResult(found["items"], found["version"])
-
-    async def create(
-        self, resource: Resource, body: Json, *, namespace: str | None = None, strict: bool = False
-    ) -> Json:
-        options = WriteOptions(validation="Strict" if strict else "Warn")
-        content = _copy(body)
-
-        def write(core: Core) -> Json:
-            return core.create(self._server.kind(resource), namespace or "", content, options).stored.object
-
-        made: Json = await self._request("create", resource, body["metadata"].get("name", ""), write)
-        return made
-
-    async def patch(
-        self,
-        resource: Resource,
-        name: str,
-        patch: Patch,
-        *,
-        namespace: str | None = None,
-        subresource: str = "",
-        kind: PatchKind = PatchKind.MERGE,
-        strict: bool = False,
-    ) -> Json:
-        options = WriteOptions(validation="Strict" if strict else "Warn", field_manager="isoproxy", force=True)
-        content = _copy(patch)
-
-        def write(core: Core) -> Json:
-            of = self._server.kind(resource)
-            written = core.patch(
-                of,
-                namespace or "",
-                name,
-                content,
-                content_type=kind.value,
-                subresource=subresource,
-                options=options,
-            )
-            return written.stored.object
-
-        guarded = isinstance(patch, dict) and "resourceVersion" in patch.get("metadata", {})
-        made: Json = await self._request("patch", resource, name, write, guarded=guarded, detail=_gist(patch))
-        return made
-
-    async def delete(
-        self,
-        resource: Resource,
-        name: str,
-        *,
-        namespace: str | None = None,
-        uid: str | None = None,
-        resource_version: str | None = None,
-        grace_period_seconds: int | None = None,
-    ) -> None:
-        options = DeleteOptions(uid=uid, resource_version=resource_version, grace_period_seconds=grace_period_seconds)
-
-        def remove(core: Core) -> Json:
-            core.delete(self._server.kind(resource), namespace or "", name, options)
-            return {}
-
-        await self._request("delete", resource, name, remove, guarded=uid is not None)
 
     def watch(
         self,
@@ -149,20 +65,13 @@ class SimulatedApi:
             watch.resume()
 
     async def _request(
-        self,
-        verb: str,
-        resource: Resource,
-        name: str,
-        effect: Callable[[Core], Any],
-        *,
-        guarded: bool = False,
-        detail: str = "",
-    ) -> Any:
+        self, verb: str, resource: Resource, name: str, effect: Effect, *, guarded: bool = False, detail: str = ""
+    ) -> Json:
         if not self._machine.alive:
             raise ClientClosed
         fate = self.link.fate(guarded=guarded)
         what = f"{verb} {resource.plural}/{name}{detail}"
-        reply: Deferred[Any] = Deferred()
+        reply: Deferred[Json] = Deferred()
         reply.addTimeout(TIMEOUT_SECONDS, self._machine)
         self._timeline.after(fate.there, self._arrive, what, effect, fate, reply)
         try:
@@ -170,7 +79,7 @@ class SimulatedApi:
         except DeferredTimeoutError:
             raise UnknownOutcome("timed out") from None
 
-    def _arrive(self, what: str, effect: Callable[[Core], Any], fate: Fate, reply: Deferred[Any]) -> None:
+    def _arrive(self, what: str, effect: Effect, fate: Fate, reply: Deferred[Any]) -> None:
         """The request is at the server, whatever became of its sender meanwhile."""
         answer: Any
         if not self._server.up:
@@ -186,11 +95,11 @@ class SimulatedApi:
         if not fate.silent:
             self._timeline.after(fate.back, self._deliver, answer, reply)
 
-    def _perform(self, effect: Callable[[Core], Any]) -> Any:
+    def _perform(self, effect: Effect) -> Any:
         try:
             return self._server.perform(effect)  # shared with the server, as nothing of ours changes what it is told
         except StatusError as error:
-            return error_from_status(error.code, json.dumps(error.status()).encode(), {})
+            return as_client_error(error)
 
     def _deliver(self, answer: Any, reply: Deferred[Any]) -> None:
         if not self.link.cut:
@@ -208,18 +117,3 @@ def _fire(reply: Deferred[Any], answer: Any) -> None:
 
 def _say(answer: Any) -> str:
     return f"{type(answer).__name__} {answer}"[:160] if isinstance(answer, KubeError) else "done"
-
-
-def _gist(patch: Patch) -> str:
-    """What a patch is about, in few words."""
-    if not isinstance(patch, dict):
-        return ""
-    spec, status = patch.get("spec", {}), patch.get("status", {})
-    said = {"proxy": spec.get("proxy"), "phase": status.get("phase"), "outcome": status.get("outcome")}
-    annotations = patch.get("metadata", {}).get("annotations", {})
-    said |= {key.removeprefix("soh.re/"): value for key, value in annotations.items() if value is not None}
-    return "".join(f" {key}={value}" for key, value in said.items() if value)
-
-
-def _copy(value: Any) -> Any:
-    return json.loads(json.dumps(value))

@@ -11,7 +11,6 @@ from isoproxy.operator import planner, reconciler
 from isoproxy.operator.actions import EndReason
 from isoproxy.operator.planner import Plan
 from isoproxy.operator.standing import Standing
-from isoproxy.proxy import session
 from isoproxy.proxy.session import Session
 
 ACTIONS = ("ApplyChild", "Assign", "DeleteOrphan", "End", "MakePod", "Recall", "RecordLost")
@@ -64,8 +63,3 @@ def _counted(method: Callable[..., Any], event: str, counts: Counter[str]) -> Ca
         return result
 
     return counted
-
-
-def steps_of_a_session() -> tuple[str, ...]:
-    """The names of a session's states."""
-    return tuple(state.__name__ for state in (session.Queued, session.Dialing, session.Relaying, session.Ended))

@@ -187,22 +187,15 @@ def _deafen(world: World, which: float, amount: float) -> None:
         _heal_later(world, process, amount, deaf=False, deaf_to="")
 
 
-def _trouble(world: World, which: float, amount: float) -> None:
-    if (process := _process(world, which)) is not None:
-        process.api.link.trouble = amount
-        _heal_later(world, process, (amount * 7) % 1.0, trouble=0.0)
+def _afflict(kind: str) -> Callable[[World, float, float], None]:
+    """What makes one of a link's likelihoods high for a while."""
 
+    def afflict(world: World, which: float, amount: float) -> None:
+        if (process := _process(world, which)) is not None:
+            setattr(process.api.link, kind, amount)
+            _heal_later(world, process, (amount * 7) % 1.0, **{kind: 0.0})
 
-def _trouble_watches(world: World, which: float, amount: float) -> None:
-    if (process := _process(world, which)) is not None:
-        process.api.link.watch_trouble = amount
-        _heal_later(world, process, (amount * 7) % 1.0, watch_trouble=0.0)
-
-
-def _slow_down(world: World, which: float, amount: float) -> None:
-    if (process := _process(world, which)) is not None:
-        process.api.link.slow = amount
-        _heal_later(world, process, (amount * 7) % 1.0, slow=0.0)
+    return afflict
 
 
 def _heal_later(world: World, process: Process, amount: float, **healthy: float | bool | str) -> None:
@@ -246,14 +239,14 @@ def _garbage_waits(world: World, which: float, amount: float) -> None:
 # Pods and nodes
 
 
-def _crash_pod(world: World, which: float, amount: float) -> None:
-    if (program := _choose(world.nodes.living(), which)) is not None:
-        world.nodes.crash(program)
+def _end_pod(phase: str) -> Callable[[World, float, float], None]:
+    """What lets a program end by itself."""
 
+    def end(world: World, which: float, amount: float) -> None:
+        if (program := _choose(world.nodes.living(), which)) is not None:
+            world.nodes.crash(program, phase)
 
-def _finish_pod(world: World, which: float, amount: float) -> None:
-    if (program := _choose(world.nodes.living(), which)) is not None:
-        world.nodes.crash(program, "Succeeded")
+    return end
 
 
 def _lose_node(world: World, which: float, amount: float) -> None:
@@ -267,24 +260,33 @@ def _reboot_node(world: World, which: float, amount: float) -> None:
 # Users
 
 
-def _delete(world: World, resource: Resource, one: Json | None) -> None:
-    if one is not None:
-        meta = one["metadata"]
-        world.history.note(f"a user deletes {resource.plural}/{meta['name']}")
-        options = DeleteOptions(uid=meta["uid"])
-        world.do(resource, lambda core, kind: core.delete(kind, meta["namespace"], meta["name"], options))
+def _delete(world: World, resource: Resource, one: Json) -> None:
+    meta = one["metadata"]
+    world.history.note(f"a user deletes {resource.plural}/{meta['name']}")
+    options = DeleteOptions(uid=meta["uid"])
+    world.do(resource, lambda core, kind: core.delete(kind, meta["namespace"], meta["name"], options))
+
+
+def delete_pod(world: World, pod: Json) -> None:
+    """Have a user delete a Pod."""
+    world.oracle.doings.pods.add(pod["metadata"]["uid"])
+    _delete(world, PODS, pod)
+
+
+def delete_record(world: World, record: Json) -> None:
+    """Have a user delete an IsolationPod."""
+    world.oracle.doings.records.add(record["metadata"]["uid"])
+    _delete(world, ISOLATION_PODS, record)
 
 
 def _delete_pod(world: World, which: float, amount: float) -> None:
     if (pod := _choose(world.server.objects(PODS), which)) is not None:
-        world.oracle.doings.pods.add(pod["metadata"]["uid"])
-        _delete(world, PODS, pod)
+        delete_pod(world, pod)
 
 
 def _delete_record(world: World, which: float, amount: float) -> None:
     if (record := _choose(world.server.objects(ISOLATION_PODS), which)) is not None:
-        world.oracle.doings.records.add(record["metadata"]["uid"])
-        _delete(world, ISOLATION_PODS, record)
+        delete_record(world, record)
 
 
 def _touch_record(world: World, which: float, amount: float) -> None:
@@ -301,7 +303,8 @@ def touch(world: World, record: Json, value: str) -> None:
 
 def _delete_lease(world: World, which: float, amount: float) -> None:
     ours = [one for one in world.server.objects(LEASES) if one["metadata"]["namespace"] == NAMESPACE]
-    _delete(world, LEASES, _choose(ours, which))
+    if (lease := _choose(ours, which)) is not None:
+        _delete(world, LEASES, lease)
 
 
 def _delete_child(world: World, which: float, amount: float) -> None:
@@ -375,15 +378,15 @@ _HAPPENINGS: dict[str, Callable[[World, float, float], None]] = {
     "add operator": _add_operator,
     "part": _part,
     "deafen": _deafen,
-    "trouble": _trouble,
-    "trouble watches": _trouble_watches,
-    "slow down": _slow_down,
+    "trouble": _afflict("trouble"),
+    "trouble watches": _afflict("watch_trouble"),
+    "slow down": _afflict("slow"),
     "server away": _server_away,
     "forget history": _forget_history,
     "break watches": _break_watches,
     "garbage waits": _garbage_waits,
-    "crash pod": _crash_pod,
-    "finish pod": _finish_pod,
+    "crash pod": _end_pod("Failed"),
+    "finish pod": _end_pod("Succeeded"),
     "lose node": _lose_node,
     "reboot node": _reboot_node,
     "delete pod": _delete_pod,

@@ -1,13 +1,10 @@
 """What happened: who did what, when, in the order in which it did; and what was wrong with it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from random import Random
 
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from zope.interface import implementer
-
-from test.simulation.timeline import Timeline
 
 
 class Wrong(AssertionError):
@@ -18,8 +15,8 @@ class Wrong(AssertionError):
 class History:
     """Lines of (seconds, who, what), and the first thing that was wrong."""
 
-    def __init__(self, timeline: Timeline) -> None:
-        self._timeline = timeline
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self._actor = "world"
         self.lines: list[tuple[float, str, str]] = []
         self.wrongs: list[str] = []
@@ -35,7 +32,7 @@ class History:
 
     def note(self, what: str) -> None:
         """Write a line."""
-        self.lines.append((self._timeline.now, self._actor, what))
+        self.lines.append((self._now(), self._actor, what))
 
     def wrong(self, what: str) -> None:
         """Note that a promise is broken; the run ends at this step."""
@@ -53,7 +50,7 @@ class History:
 
     def closed(self) -> "History":
         """Return it without anything of the world that it is about."""
-        done = History(Timeline(Random(0)))
+        done = History(lambda: 0.0)
         done.lines, done.wrongs = self.lines, self.wrongs
         return done
 

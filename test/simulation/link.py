@@ -48,13 +48,15 @@ class Link:
         span = SLOW if self.random.random() < self.slow else QUICK
         there, back = self.random.uniform(*span), self.random.uniform(*span)
         if self.cut:
-            return self._count("partition", self._parted(there, back))
+            self._count("partition")
+            return self._parted(there, back)
         if guarded and self.loses_guarded:
-            return self._count("answer lost", Fate(there, back, lost=UnknownOutcome("connection reset")))
+            self._count("answer lost")
+            return Fate(there, back, lost=UnknownOutcome("connection reset"))
         if self.random.random() < self.trouble:
             return self._troubled(there, back, guarded=guarded)
         if span is SLOW:
-            self._count("slow request", None)
+            self._count("slow request")
         return Fate(there, back)
 
     def _parted(self, there: float, back: float) -> Fate:
@@ -75,16 +77,16 @@ class Link:
             "409": Fate(there, back, refused=Conflict(409, message="the object has been modified")),
             "late effect": Fate(TIMEOUT_SECONDS * self.random.uniform(0.5, 2.0), back, silent=True),
         }
-        return self._count(kind, fates[kind])
+        self._count(kind)
+        return fates[kind]
 
     def watch_fault(self) -> str:
         """Draw what befalls a delivery of a watch, "" for nothing."""
         if self.random.random() >= self.watch_trouble:
             return ""
         kind = self.random.choice(["broken", "ended", "expired", "repeated", "late"])
-        self._count(f"watch {kind}", None)
+        self._count(f"watch {kind}")
         return kind
 
-    def _count(self, kind: str, fate: Fate | None) -> Fate:
+    def _count(self, kind: str) -> None:
         self.met[kind] = self.met.get(kind, 0) + 1
-        return fate or Fate(0.0, 0.0)

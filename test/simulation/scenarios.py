@@ -5,8 +5,7 @@ from typing import Any
 
 from isoproxy.kube.errors import WatchExpired
 from isoproxy.kube.resources import ISOLATION_PODS, LEASES, PODS, Json
-from isoproxy.local.apiserver.options import DeleteOptions
-from test.simulation.happenings import edit, let_happen, touch
+from test.simulation.happenings import delete_pod, delete_record, edit, let_happen, touch
 from test.simulation.processes import ProxyProcess
 from test.simulation.script import Happening, Script
 from test.simulation.visitors import Manner
@@ -265,9 +264,7 @@ def an_operator_away_with_the_api_server(world: World) -> None:
 def pods_deleted_by_the_dozen(world: World) -> None:
     world.run(START_SECONDS)
     for pod in list(world.server.objects(PODS)):
-        meta = pod["metadata"]
-        world.oracle.doings.pods.add(meta["uid"])
-        world.do(PODS, lambda core, kind, m=meta: core.delete(kind, NAMESPACE, m["name"], DeleteOptions(uid=m["uid"])))
+        delete_pod(world, pod)
     come(world, stay=1.0)
     world.run(20.0)
 
@@ -275,10 +272,7 @@ def pods_deleted_by_the_dozen(world: World) -> None:
 def isolation_pods_deleted_by_hand(world: World) -> None:
     world.run(START_SECONDS)
     for record in stock(world, world.proxies[0]):
-        meta = record["metadata"]
-        world.oracle.doings.records.add(meta["uid"])
-        options = DeleteOptions(uid=meta["uid"])
-        world.do(ISOLATION_PODS, lambda core, kind, m=meta, o=options: core.delete(kind, NAMESPACE, m["name"], o))
+        delete_record(world, record)
     world.run(20.0)
 
 

@@ -11,6 +11,7 @@ from isoproxy.local.apiserver.kinds.kind import Kind
 from isoproxy.local.apiserver.sources import Sources
 from isoproxy.local.apiserver.watch import Watch
 from isoproxy.model import crds
+from test.coreapi import kind_of
 from test.simulation.machine import EPOCH
 from test.simulation.timeline import Timeline
 
@@ -41,7 +42,7 @@ class Server:
 
     def kind(self, resource: Resource) -> Kind:
         """The kind that a resource is."""
-        return self.core.kind(resource.group, resource.version, resource.plural)
+        return kind_of(self.core, resource)
 
     def perform(self, effect: Callable[[Core], T]) -> T:
         """Carry out a request; raises StatusError."""

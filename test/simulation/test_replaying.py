@@ -26,7 +26,6 @@ FORBIDDEN = {
     "secrets": {"token_hex", "token_bytes", "choice"},
     "datetime": {"now", "utcnow", "today"},
 }
-DEFAULTS = "a default of a parameter, which a simulation gives"
 
 
 def test_a_seed_gives_the_same_history_to_the_letter() -> None:

@@ -1,6 +1,5 @@
 """A watch of one simulated process: in the server's order, but late, broken, repeated, or hanging without a word."""
 
-import json
 from collections import deque
 from collections.abc import Callable
 from itertools import count
@@ -9,10 +8,11 @@ from typing import cast
 from twisted.internet.defer import Deferred
 
 from isoproxy.kube.api import EventType, WatchEvent
-from isoproxy.kube.errors import KubeError, NotSent, WatchBroken, WatchEnded, WatchExpired, error_from_status
+from isoproxy.kube.errors import KubeError, NotSent, WatchBroken, WatchEnded, WatchExpired
 from isoproxy.kube.resources import Resource
 from isoproxy.local.apiserver import watch as core_watch
 from isoproxy.local.apiserver.errors import StatusError
+from test.coreapi import as_client_error
 from test.simulation.link import Link
 from test.simulation.machine import Machine
 from test.simulation.server import Server
@@ -106,10 +106,7 @@ class SimulatedWatch:
                 self._resource, self._namespace, self._fetch_later, resource_version=self._cursor, **self._selectors
             )
         except StatusError as error:
-            is_old = error.code == 410
-            self.fail(
-                WatchExpired() if is_old else error_from_status(error.code, json.dumps(error.status()).encode(), {})
-            )
+            self.fail(WatchExpired() if error.code == 410 else as_client_error(error))
             return
         self._heard_at = self._timeline.now
         self._timeline.after(self._link.random.uniform(*LIFE_SECONDS), self.fail, WatchEnded())

@@ -30,7 +30,7 @@ class World:
     def __init__(self, script: Script) -> None:
         self.script = script
         self.timeline = Timeline(self.stream("order"))
-        self.history = History(self.timeline)
+        self.history = History(lambda: self.timeline.now)
         self.server = Server(self.timeline, self.stream("server"))
         self.oracle = Oracle(
             timeline=self.timeline,
