@@ -32,13 +32,19 @@ def is_cut(peer: socket.socket) -> bool:
         return True
 
 
-def is_turned_away(address: Address) -> bool:
-    """Connect, and wait for the other side to end that; it may do so before we know that we are connected."""
+def is_turned_away(address: Address, *, within: float = BOUND) -> bool:
+    """Connect, and wait for the other side to end that; it may do so before we know that we are connected.
+
+    False if it sends something instead, or does nothing for so many seconds.
+    """
     try:
         with connected(address) as peer:
+            peer.settimeout(within)
             return is_cut(peer)
     except ConnectionResetError:
         return True
+    except TimeoutError:
+        return False
 
 
 def who_serves(address: Address) -> tuple[str, int]:

@@ -1,11 +1,13 @@
 """Limits that are changed while the service runs: its proxies follow their ConfigMap, and none is started again."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from test.e2e.api import Json
-from test.e2e.clients import Address, connected, is_cut
+from test.e2e.clients import Address, is_cut, is_turned_away
 from test.e2e.containers import container_service
 from test.e2e.waiting import eventually
 from test.installed.installation import Installation, Space
@@ -15,6 +17,8 @@ pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_pr
 SERVICE: Json = container_service(
     "limited", ["obey"], replicas=1, maxPods=1, service={"type": "NodePort", "port": 7000}
 )
+
+IDLE_SECONDS = 3  # more than an answer takes on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -42,45 +46,49 @@ def starts(space: Space) -> dict[str, int]:
     return {name: pod["status"]["containerStatuses"][0]["restartCount"] for name, pod in pods.items()}
 
 
-def is_cut_soon(space: Space, address: Address, *, within: float = 3.0) -> bool:
+@contextmanager
+def limited(space: Space, **spec: Any) -> Iterator[None]:
+    """Change fields of the service's spec, and change them back, so that no test finds the limits of another."""
+    space.patch("limited", **spec)
+    try:
+        yield
+    finally:
+        space.patch("limited", **dict.fromkeys(spec))
+
+
+def is_turned_away_soon(space: Space, address: Address) -> bool:
     """Whether a client outside that says nothing is turned away before long."""
-    with space.outside(), connected(address) as peer:
-        peer.settimeout(within)
-        try:
-            return is_cut(peer)
-        except TimeoutError:
-            return False
+    with space.outside():
+        return is_turned_away(address, within=3.0)
 
 
 def test_how_long_clients_wait(space: Space, address: Address) -> None:
     with space.session(address) as command:
         assert command("echo mine") == "mine"
-        assert not is_cut_soon(space, address)
-        space.patch("limited", queue={"timeoutSeconds": 1})
-        eventually(lambda: is_cut_soon(space, address), "clients wait a second")
-        space.patch("limited", queue={"timeoutSeconds": 30})
+        assert not is_turned_away_soon(space, address)
+        with limited(space, queue={"timeoutSeconds": 1}):
+            eventually(lambda: is_turned_away_soon(space, address), "clients wait a second")
 
 
 def test_how_many_wait(space: Space, address: Address) -> None:
     with space.session(address) as command:
         assert command("echo mine") == "mine"
-        space.patch("limited", queue={"maxLength": 0})
-        eventually(lambda: is_cut_soon(space, address), "nobody waits")
-        space.patch("limited", queue={"maxLength": 1})
-        eventually(lambda: not is_cut_soon(space, address), "one may wait")
+        with limited(space, queue={"maxLength": 0}):
+            eventually(lambda: is_turned_away_soon(space, address), "nobody waits")
+        eventually(lambda: not is_turned_away_soon(space, address), "many may wait")
 
 
 def test_how_long_a_connection_may_be_idle(space: Space, address: Address) -> None:
     space.api.wait_for_base("limited", 1)
-    space.patch("limited", session={"idleTimeoutSeconds": 1})
 
     def is_closed() -> bool:
         with space.session(address) as command:
             assert command("echo mine") == "mine"
-            command.peer.settimeout(3)
+            command.peer.settimeout(2 * IDLE_SECONDS)
             try:
                 return is_cut(command.peer)
             except TimeoutError:
                 return False
 
-    eventually(is_closed, "a second of silence ends a connection")
+    with limited(space, session={"idleTimeoutSeconds": IDLE_SECONDS}):
+        eventually(is_closed, "silence ends a connection")
