@@ -3,7 +3,7 @@
 from collections import Counter
 
 from isoproxy.kube.resources import ISOLATION_PODS, LEASES, NETWORK_POLICIES, PODS
-from test.simulation.happenings import edit
+from test.simulation.happenings.users import edit
 from test.simulation.visitors import Manner
 from test.simulation.world import NAMESPACE, World
 

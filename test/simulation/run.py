@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from twisted.logger import globalLogPublisher
 
-from test.simulation.happenings import let_happen
+from test.simulation.happenings import LIKELIHOODS, let_happen
 from test.simulation.history import History
 from test.simulation.rest import come_to_rest
 from test.simulation.script import Happening, Script, draw
@@ -83,7 +83,7 @@ def _play(script: Script, happen: Callable[[World], None]) -> Result:
 
 def run_seed(seed: int) -> Result:
     """Run what is drawn from a seed."""
-    return run(draw(seed))
+    return run(draw(seed, LIKELIHOODS))
 
 
 def shrink(result: Result, most: int = 200, attempt: Callable[[Script], Result] = run) -> Result:

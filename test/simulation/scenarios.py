@@ -5,7 +5,8 @@ from typing import Any
 
 from isoproxy.kube.errors import WatchExpired
 from isoproxy.kube.resources import ISOLATION_PODS, LEASES, PODS, Json
-from test.simulation.happenings import delete_pod, delete_record, edit, let_happen, touch
+from test.simulation.happenings import let_happen
+from test.simulation.happenings.users import delete_pod, delete_record, edit, touch
 from test.simulation.processes import ProxyProcess
 from test.simulation.script import Happening, Script
 from test.simulation.visitors import Manner

@@ -7,44 +7,8 @@ from typing import Any
 
 FAULTLESS_SECONDS = 5.0
 LONGEST_SECONDS = 75.0
-KINDS: Mapping[str, float] = {
-    "visit": 14.0,
-    "crowd": 3.0,
-    "kill proxy": 1.5,
-    "restart proxy": 1.5,
-    "drain proxy": 1.0,
-    "add proxy": 1.0,
-    "stop proxy": 1.0,
-    "kill operator": 1.5,
-    "end operator": 0.7,
-    "stop operator": 0.7,
-    "add operator": 0.7,
-    "part": 1.5,
-    "deafen": 1.5,
-    "trouble": 3.0,
-    "trouble watches": 3.0,
-    "slow down": 1.0,
-    "server away": 0.7,
-    "forget history": 1.0,
-    "break watches": 1.5,
-    "garbage waits": 0.7,
-    "crash pod": 1.5,
-    "finish pod": 1.0,
-    "lose node": 0.5,
-    "reboot node": 0.5,
-    "delete pod": 1.0,
-    "delete record": 1.0,
-    "touch record": 1.5,
-    "delete lease": 0.7,
-    "delete child": 0.5,
-    "scale": 2.0,
-    "change image": 1.5,
-    "change port": 0.3,
-    "limit pods": 0.7,
-    "delete service": 0.5,
-    "make anew": 0.7,
-}
-"""How likely each is."""
+ALWAYS = ("visit", "crowd")
+"""In every run."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -74,18 +38,18 @@ class Script:
     happenings: tuple[Happening, ...] = field(default=())
 
 
-def draw(seed: int) -> Script:
-    """Return the script of a seed."""
+def draw(seed: int, likelihoods: Mapping[str, float]) -> Script:
+    """Return the script of a seed; ``likelihoods`` are of everything that can happen, by its name."""
     random = Random(f"script {seed}")
     elects = random.random() < 0.4
     seconds = random.uniform(10.0, LONGEST_SECONDS)
     # Few kinds in one run, but often: what they do together shows.
-    kinds = [kind for kind in KINDS if kind in ("visit", "crowd") or random.random() < 0.4]
+    kinds = [kind for kind in likelihoods if kind in ALWAYS or random.random() < 0.4]
     happenings = []
     at = FAULTLESS_SECONDS * random.random()
     pace = random.choice([0.3, 1.0, 3.0])
     while at < seconds:
-        [kind] = random.choices(kinds, [KINDS[kind] for kind in kinds])
+        [kind] = random.choices(kinds, [likelihoods[kind] for kind in kinds])
         happenings.append(Happening(round(at, 4), kind, _share(random), _share(random)))
         at += random.expovariate(1.0 / pace)
     return Script(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import isoproxy
-from test.simulation.happenings import manner_of
+from test.simulation.happenings.visits import manner_of
 from test.simulation.mutations import MUTATIONS, put_in
 from test.simulation.run import run, run_seed, shrink
 from test.simulation.script import Happening, Script
