@@ -36,6 +36,7 @@ class Tally:
 def prepare() -> None:
     """Let nobody print what the product logs, and no collection look at what is loaded by now."""
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
+    run_seed(0)  # what is imported late is loaded by then too
     gc.collect()
     gc.freeze()
 

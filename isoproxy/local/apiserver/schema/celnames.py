@@ -1,6 +1,7 @@
 """Do the field names in a rule exist? Checked by the schema, as a real server's type check would. Pure."""
 
 import re
+from functools import lru_cache
 
 from isoproxy.local.apiserver.schema.node import Node
 
@@ -21,6 +22,7 @@ def unescape(name: str) -> str:
     return _ESCAPED.sub(lambda match: _ESCAPES[match.group(1)], name)
 
 
+@lru_cache(maxsize=10_000)  # asked for each field of each object that is written
 def escape(name: str) -> str:
     """The identifier that a rule uses for a property."""
     if name in KEYWORDS:
