@@ -16,7 +16,7 @@ QUIET_SECONDS = RENEW_SECONDS + 1.5
 PROBE_SECONDS = 4.0
 """A quiet Lease is read at most so often; less than lies between two looks, one of which may come a little early."""
 MASS_HOLD_SECONDS = 3600.0
-"""For how long an expiry of most proxies at once holds up their end by time."""
+"""For how long an expiry of most proxies of a namespace holds up their end by time."""
 
 
 ServiceKey = tuple[str, str]
@@ -126,20 +126,25 @@ class Liveness:
     def verdicts(self, services: Container[ServiceKey]) -> dict[ProxyKey, Verdict]:
         """Return what is known of each instance.
 
-        Only those of ``services`` count where it matters how many have expired: Leases are written by many hands, and
-        what was made up for no service must not speak for or against the others.
+        Where most of a namespace's have expired, none of them is lost by time alone for long. Only those of
+        ``services`` count there, and each namespace is counted for itself: Leases are written by many hands, and
+        nobody's must speak for or against the proxies of others.
         """
         successors = self._successors()
         verdicts = {key: self._judge(evidence, successors.get(key)) for key, evidence in self._evidence.items()}
-        counted = [key for key in verdicts if key not in successors and (key.namespace, key.service) in services]
-        if _most_expired(verdicts[key] for key in counted):
-            return {
-                key: Verdict.EXPIRED
-                if verdict is Verdict.LOST and self._evidence[key].agreed_seconds < MASS_HOLD_SECONDS
-                else verdict
-                for key, verdict in verdicts.items()
-            }
-        return verdicts
+        counted: dict[str, list[Verdict]] = {}
+        for key, verdict in verdicts.items():
+            if key not in successors and (key.namespace, key.service) in services:
+                counted.setdefault(key.namespace, []).append(verdict)
+        parted = {namespace for namespace, judged in counted.items() if _most_expired(judged)}
+        return {
+            key: Verdict.EXPIRED if key.namespace in parted and self._is_held_up(key, verdict) else verdict
+            for key, verdict in verdicts.items()
+        }
+
+    def _is_held_up(self, key: ProxyKey, verdict: Verdict) -> bool:
+        """Whether an instance that is lost among most others is given more time."""
+        return verdict is Verdict.LOST and self._evidence[key].agreed_seconds < MASS_HOLD_SECONDS
 
     def _judge(self, evidence: _Evidence, successor: _Evidence | None) -> Verdict:
         if evidence.ended:
@@ -185,6 +190,7 @@ class Liveness:
 
 
 def _most_expired(verdicts: Iterable[Verdict]) -> bool:
-    # Many processes do not die in the same minute; a network that parts them from the API server does that.
+    # Most processes do not die before others have taken their place; a network that parts them from the API server
+    # does that, or a server that takes no writes.
     judged = [verdict for verdict in verdicts if verdict is not Verdict.ENDED]
     return sum(verdict is not Verdict.ALIVE for verdict in judged) * 2 > len(judged)

@@ -18,7 +18,8 @@ from isoproxy.operator.liveness import (
 from test.operator.builders import NAMESPACE, SERVICE, lease
 
 GRACE = 300.0
-SERVICES = {(NAMESPACE, SERVICE)}
+ELSEWHERE = "elsewhere"
+SERVICES = {(NAMESPACE, SERVICE), (ELSEWHERE, SERVICE)}
 
 
 def key(instance: str, service: str = SERVICE) -> ProxyKey:
@@ -77,8 +78,23 @@ class World:
             if self.answering:
                 self.liveness.read(named, self.leases.get(named), sent=self.now, replied=self.now)
 
+    def leases_elsewhere(self, count: int, *, renewing: bool = False) -> set[ProxyKey]:
+        """Write Leases for a service of another namespace, and keep them if ``renewing``."""
+        made = {ProxyKey(ELSEWHERE, SERVICE, f"e-{number}") for number in range(count)}
+        for named in made:
+            self.named.add(named)
+            self.created[named] = self.now
+            self.renewing[named] = {}
+            self.renew(named)
+            if not renewing:
+                del self.renewing[named]
+        return made
+
+    def verdicts(self) -> dict[ProxyKey, Verdict]:
+        return self.liveness.verdicts(SERVICES)
+
     def verdict(self, instance: str) -> Verdict:
-        return self.liveness.verdicts(SERVICES)[key(instance)]
+        return self.verdicts()[key(instance)]
 
 
 def among_living(*, grace: float = GRACE) -> World:
@@ -109,7 +125,7 @@ class TestALivingProxy:
         world.renewing.clear()
         world.answering = False
         world.run(24 * 3600)
-        assert set(world.liveness.verdicts(SERVICES).values()) == {Verdict.ALIVE}
+        assert set(world.verdicts().values()) == {Verdict.ALIVE}
 
     def test_is_heard_of_again_by_the_first_renewal_however_long_it_was_expired(self) -> None:
         world = among_living()
@@ -285,7 +301,7 @@ class TestAProxyThatWasStartedAnew:
         world.alive("pod-3", service_uid="another-service")
         for _ in range(60):
             world.run(1)
-            assert set(world.liveness.verdicts(SERVICES).values()) == {Verdict.ALIVE}
+            assert set(world.verdicts().values()) == {Verdict.ALIVE}
 
     def test_has_nothing_to_do_with_what_is_called_so_in_another_namespace(self) -> None:
         world = among_living()
@@ -293,7 +309,7 @@ class TestAProxyThatWasStartedAnew:
         world.run(5)
         world.die("pod-1")
         world.run(2)
-        foreign = ProxyKey("elsewhere", SERVICE, "pod-2")
+        foreign = ProxyKey(ELSEWHERE, SERVICE, "pod-2")
         world.liveness.saw(foreign, lease("pod-2", created=world.now), world.now)
         assert world.verdict("pod-1") is Verdict.ALIVE
 
@@ -310,7 +326,7 @@ class TestWhenMostExpireTogether:
         world.run(60)
         assert world.verdict("a-1") is world.verdict("b-1") is Verdict.LOST
 
-    @pytest.mark.parametrize("stranger", [ProxyKey(NAMESPACE, "made-up", "x-1"), ProxyKey("elsewhere", SERVICE, "x-1")])
+    @pytest.mark.parametrize("stranger", [ProxyKey(NAMESPACE, "made-up", "x-1"), ProxyKey("nowhere", SERVICE, "x-1")])
     def test_leases_for_services_that_are_not_there_do_not_count(self, stranger: ProxyKey) -> None:
         world = among_living()
         world.alive("a-1")
@@ -320,8 +336,41 @@ class TestWhenMostExpireTogether:
         world.die("a-1")
         world.run(QUIET_SECONDS + LEASE_SECONDS + GRACE + 20)
         assert world.verdict("a-1") is Verdict.LOST
-        verdicts = world.liveness.verdicts(SERVICES)
+        verdicts = world.verdicts()
         assert {verdicts[one] for one in strangers} == {Verdict.LOST}, "theirs are deleted as any others"
+
+    def test_those_of_other_namespaces_do_not_count(self) -> None:
+        """Whoever may make services and Leases elsewhere can neither have the dead of others waited for, ..."""
+        world = among_living()
+        world.alive("a-1")
+        others = world.leases_elsewhere(10)
+        world.run(5)
+        world.die("a-1")
+        world.run(QUIET_SECONDS + LEASE_SECONDS + GRACE + 20)
+        assert world.verdict("a-1") is Verdict.LOST
+        assert {world.verdicts()[one] for one in others} == {Verdict.EXPIRED}
+
+    def test_those_that_live_in_other_namespaces_do_not_count_either(self) -> None:
+        """... nor have those of others ended that are parted from the API server."""
+        world = World()
+        world.alive("a-1", "b-1")
+        others = world.leases_elsewhere(10, renewing=True)
+        world.run(5)
+        world.die("a-1", "b-1")
+        world.run(MASS_HOLD_SECONDS - 60)
+        assert world.verdict("a-1") is world.verdict("b-1") is Verdict.EXPIRED
+        assert {world.verdicts()[one] for one in others} == {Verdict.ALIVE}
+
+    def test_the_only_proxy_of_a_namespace_is_lost_as_soon_as_another_lives_in_its_place(self) -> None:
+        world = World()
+        world.alive("a-1")
+        world.run(5)
+        world.die("a-1")
+        world.run(2 * GRACE)
+        assert world.verdict("a-1") is Verdict.EXPIRED
+        world.alive("b-1")
+        world.look()
+        assert world.verdict("a-1") is Verdict.LOST
 
     def test_half_is_not_most(self) -> None:
         world = World()
@@ -355,9 +404,9 @@ def test_a_proxy_that_nothing_names_any_more_is_forgotten() -> None:
     world = among_living()
     world.run(5)
     world.liveness.keep_only([key("x-1")])
-    assert set(world.liveness.verdicts(SERVICES)) == {key("x-1")}
+    assert set(world.verdicts()) == {key("x-1")}
     world.liveness.read(key("y-1"), None, sent=5.0, replied=5.0)
-    assert set(world.liveness.verdicts(SERVICES)) == {key("x-1")}
+    assert set(world.verdicts()) == {key("x-1")}
 
 
 @pytest.mark.parametrize(("instance", "home"), [("0b-5f-a1b2", "0b-5f"), ("plain", "")])
