@@ -6,14 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from test.e2e import program
-from test.e2e.waiting import BOUND
 
 Address = tuple[str, int]
+BOUND = 20.0
+"""Seconds that anything on a connection may take; less than a client waits in a queue, unless it is told otherwise."""
 
 
 @contextmanager
 def connected(address: Address) -> Iterator[socket.socket]:
-    """Connect; nothing on this connection may take longer than the bound."""
+    """Connect; each step on this connection may take as long as the bound."""
     with socket.create_connection(address, timeout=BOUND) as peer:
         yield peer
 

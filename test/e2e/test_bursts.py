@@ -77,7 +77,7 @@ def test_the_pods_of_a_killed_proxy_are_never_offered_again(ground: Ground, tmp_
         check_one_connection_each(served_elsewhere)
         assert not names(left) & {pod for pod, _ in served_elsewhere}
 
-        gone_within = GRACE_SECONDS + LEASE_SECONDS + 2 * BOUND
+        gone_within = GRACE_SECONDS + LEASE_SECONDS + BOUND
         eventually(
             lambda: not names(left) & names(api.pods("who")), "the pods of the dead are gone", within=gone_within
         )

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-BOUND = 20.0
-"""Seconds that anything may take that takes a moment on an idle machine."""
+BOUND = 40.0
+"""Seconds that anything may take that takes a moment on an idle machine: patience costs nothing where all is well."""
 _POLL = 0.05
 
 
