@@ -19,6 +19,7 @@ Json = dict[str, Any]
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
+PODS = "pods"
 
 
 class Collector:
@@ -74,7 +75,7 @@ class Collector:
         elif ORPHAN in finalizers:
             self._orphan(kind, place.key, found, finalizers)
         elif place.bucket == "namespaces":
-            self._empty_namespace(place)
+            self._empty_namespace(place, finalizers)
         elif place.bucket == CRDS and CLEANUP in finalizers:
             self._empty_crd(kind, place, finalizers)
 
@@ -96,20 +97,23 @@ class Collector:
             self._set(self._kinds[dependant.bucket], dependant.key, {"ownerReferences": kept})
         self._set(kind, key, {"finalizers": [item for item in finalizers if item != ORPHAN]})
 
-    def _empty_namespace(self, place: Place) -> None:
-        for kind, key, found in self._contents(place.key.name):
-            if "deletionTimestamp" not in found:
-                self._delete(kind, key, found, "Background")
-        if self._contents(place.key.name):
-            self._ownership.wait(place)
-        else:
+    def _empty_namespace(self, place: Place, finalizers: list[str]) -> None:
+        """Pods go first, and the rest when the last is gone: until then, the walls around them are to stand."""
+        for are_pods in (True, False):
+            for kind, key, found in self._contents(place.key.name, are_pods=are_pods):
+                if "deletionTimestamp" not in found:
+                    self._delete(kind, key, found, "Background")
+            if self._contents(place.key.name, are_pods=are_pods):
+                self._ownership.wait(place)
+                return
+        if not finalizers:
             self._writer.vanish(self._kinds[place.bucket], place.key)
 
-    def _contents(self, namespace: str) -> list[tuple[Kind, Key, Json]]:
+    def _contents(self, namespace: str, *, are_pods: bool) -> list[tuple[Kind, Key, Json]]:
         return [
             (self._kinds[bucket.name], key, stored.object["metadata"])
             for bucket in self._store
-            if bucket.name in self._kinds
+            if bucket.name in self._kinds and (bucket.name == PODS) == are_pods
             for key, stored in bucket.select(namespace)
         ]
 
