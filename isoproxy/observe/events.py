@@ -10,7 +10,7 @@ import txaio
 from twisted.internet.defer import CancelledError, Deferred
 
 from isoproxy.kube.api import KubeApi
-from isoproxy.kube.errors import AlreadyExists, Forbidden, KubeError, NotFound
+from isoproxy.kube.errors import AlreadyExists, Forbidden, KubeError, NamespaceTerminating, NotFound
 from isoproxy.kube.resources import EVENTS
 from isoproxy.model.event import News, Regarding, event, series
 from isoproxy.observe.telling import Teller, Telling
@@ -75,6 +75,8 @@ class Events:
     async def _attempt(self, pending: _Pending) -> None:
         try:
             await self._write(pending)
+        except NamespaceTerminating as error:
+            log.debug("an Event was not written: {error}", error=error)  # there is nobody to read it
         except Forbidden as error:
             if not self._is_refused:
                 log.warn("Events are not written: {error}", error=error)

@@ -9,6 +9,7 @@ from isoproxy.operator.actions import Child
 from isoproxy.operator.childkinds import title
 from isoproxy.operator.children import contested
 from isoproxy.operator.contests import Contests
+from isoproxy.operator.doom import Doom
 from isoproxy.operator.durations import Fact
 from isoproxy.operator.observed import Applied, Family, Obstacle
 from isoproxy.operator.obstacles import Obstacles
@@ -28,8 +29,8 @@ class Memory:
     name: tuple[str, str] = ("", "")
     untaken: Mapping[str, str] = field(default_factory=dict)
     """Why a Pod was not taken, by the uid of its record."""
-    is_doomed: bool = False
-    """Whether its namespace is being deleted, which nobody can take back."""
+    doom: Doom = field(default_factory=Doom)
+    """Whether its namespace is being deleted."""
 
     def learn_untaken(self, found: Mapping[str, str], records: Iterable[IsolationPod]) -> None:
         """Take in which Pods were not taken just now; of records that are no more, forget it."""

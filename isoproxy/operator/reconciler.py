@@ -13,8 +13,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import LoopingCall
 
 from isoproxy.kube.api import KubeApi
-from isoproxy.kube.errors import NamespaceTerminating
-from isoproxy.model.dedicatedservice import DedicatedService, InvalidService
+from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceStatus, InvalidService
 from isoproxy.model.proxies import ProxyImage
 from isoproxy.model.timestamps import rfc3339
 from isoproxy.observe.events import Events
@@ -33,7 +32,7 @@ from isoproxy.operator.observed import ChildObject, Observed
 from isoproxy.operator.planner import Plan, plan
 from isoproxy.operator.publisher import Publisher
 from isoproxy.operator.standing import Entry, Standing
-from isoproxy.operator.troubles import of_invalid, troubles
+from isoproxy.operator.troubles import Trouble, of_doomed, of_invalid, troubles
 from isoproxy.operator.workqueue import Workqueue
 from isoproxy.timesource import TimeSource
 
@@ -169,16 +168,14 @@ class Reconciler(Service):
             return math.inf
         memory = self._memories.setdefault(uid, Memory())
         service = self._cluster.services.get(uid)
-        if service is None or service.metadata.deletion_timestamp is not None or memory.is_doomed:
-            keeping = self._housekeeping
-            left = keeping.farewell(uid, memory.name) if memory.is_doomed else await keeping.leftovers(uid)
-            result = await self._applier.apply(left)
+        if memory.doom.stands(self._time.monotonic()):
+            return await self._take_leave(uid, service, memory)
+        if service is None or service.metadata.deletion_timestamp is not None:
+            result = await self._applier.apply(await self._housekeeping.leftovers(uid))
             _raise_first(result.failures)
             return math.inf
         if isinstance(service, InvalidService):
-            current = self._publisher.current(service)
-            self._herald.tell(service, of_invalid(service), current.conditions)
-            return await self._publisher.publish(service, status.invalid(service, current, self._publisher.now()))
+            return await self._give_up(service, of_invalid(service), self._publisher.current(service))
         observed = self._observe(service, memory)
         planned = plan(observed, self._time.monotonic(), self._random.random())
         memory.pacing, memory.since, memory.family = planned.pacing, planned.since, planned.family
@@ -186,7 +183,7 @@ class Reconciler(Service):
         self._metrics.set_pods(*memory.name, _by_state(planned.entries))
         result = await self._applier.apply(planned.actions)
         self._remember(memory, planned, result, seen=observed.children)
-        if memory.is_doomed:
+        if memory.doom.stands(self._time.monotonic()):
             return 0.0
         current = self._publisher.current(service)
         known = memory.known_obstacles(service, self._time.monotonic())
@@ -200,11 +197,26 @@ class Reconciler(Service):
         # What was written comes back as events, which wake us; should one be lost, look again soon.
         return min(wait, planned.wake_after, SETTLE_SECONDS if planned.actions else math.inf)
 
+    async def _take_leave(self, uid: str, service: DedicatedService | InvalidService | None, memory: Memory) -> float:
+        """End what a service has that goes with its namespace, until something new is to be tried there again."""
+        result = await self._applier.apply(self._housekeeping.farewell(uid, memory.name))
+        wait = memory.doom.left(self._time.monotonic())
+        if service is not None:
+            shown = replace(DedicatedServiceStatus(), conditions=self._publisher.current(service).conditions)
+            wait = min(wait, await self._give_up(service, of_doomed(), shown))
+        _raise_first(result.failures)
+        return wait
+
+    async def _give_up(
+        self, service: DedicatedService | InvalidService, found: list[Trouble], shown: DedicatedServiceStatus
+    ) -> float:
+        """Tell why nothing is done for a service; returns in how many seconds to come again."""
+        self._herald.tell(service, found, shown.conditions)
+        return await self._publisher.publish(service, status.given_up(service, found[0], shown, self._publisher.now()))
+
     def _remember(self, memory: Memory, planned: Plan, result: Result, *, seen: Mapping[Child, ChildObject]) -> None:
         now, known = self._time.monotonic(), memory.obstacles.known()
-        if any(isinstance(failure, NamespaceTerminating) for failure in result.failures):
-            memory.is_doomed = True
-            log.info("{name[0]} is being deleted, and {name[1]} ends with it", name=memory.name)
+        memory.doom = memory.doom.after(result.failures, now, self._random.random)
         for child, obstacle in result.obstacles.items():
             if known.get(child) != obstacle:
                 log.warn("{name[0]}/{name[1]}: {why}", name=memory.name, why=obstacle.message)

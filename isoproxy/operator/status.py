@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from isoproxy.model.dedicatedservice import DedicatedServiceStatus, InvalidService
+from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceStatus, InvalidService
 from isoproxy.model.pod import Condition
 from isoproxy.operator.actions import Child, MakePod, Recall
 from isoproxy.operator.childkinds import title
@@ -11,7 +11,7 @@ from isoproxy.operator.liveness import Verdict
 from isoproxy.operator.observed import Observed
 from isoproxy.operator.planner import Plan
 from isoproxy.operator.standing import Entry, Standing
-from isoproxy.operator.troubles import troubles
+from isoproxy.operator.troubles import Trouble, troubles
 
 _UNUSED = (Standing.WARM, Standing.STOCKED)
 
@@ -45,13 +45,14 @@ def status(observed: Observed, planned: Plan, before: DedicatedServiceStatus, no
     )
 
 
-def invalid(service: InvalidService, before: DedicatedServiceStatus, now: datetime) -> DedicatedServiceStatus:
-    """Return the status of a service whose spec cannot be understood; its counts stay as they were."""
+def given_up(
+    service: DedicatedService | InvalidService, why: Trouble, before: DedicatedServiceStatus, now: datetime
+) -> DedicatedServiceStatus:
+    """Return the status of a service that nothing is done for because of ``why``; its counts stay as they were."""
     generation = service.metadata.generation
-    conditions = (
-        Condition(type="Ready", status="False", reason="InvalidSpec", message=service.problem),
-        Condition(type="Progressing", status="False", reason="InvalidSpec", message=service.problem),
-        Condition(type="Degraded", status="True", reason="InvalidSpec", message=service.problem),
+    conditions = tuple(
+        Condition(type=kind, status=said, reason=why.reason, message=why.message)
+        for kind, said in (("Ready", "False"), ("Progressing", "False"), ("Degraded", "True"))
     )
     return replace(
         before, observed_generation=generation, conditions=_dated(conditions, before.conditions, generation, now)

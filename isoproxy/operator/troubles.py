@@ -80,6 +80,11 @@ def of_invalid(service: InvalidService) -> list[Trouble]:
     return [Trouble("InvalidSpec", service.problem, cause=service.problem)]
 
 
+def of_doomed() -> list[Trouble]:
+    """Return what is wrong with a service whose namespace is being deleted."""
+    return [Trouble("NamespaceTerminating", "its namespace is being deleted: nothing more can be made in it")]
+
+
 def _is_troubled(entry: Entry) -> bool:
     unused = entry.standing in (Standing.STARTING, Standing.UNFIT, Standing.OVER)
     return unused and entry.pod is not None and entry.pod.trouble != "" and not entry.record.status.outcome

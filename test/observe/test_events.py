@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from isoproxy.kube.errors import ApiError, Forbidden, NotSent, ServerError, UnknownOutcome
+from isoproxy.kube.errors import ApiError, Forbidden, NamespaceTerminating, NotSent, ServerError, UnknownOutcome
 from isoproxy.kube.resources import EVENTS, NAMESPACES, Json, Resource
 from isoproxy.local.apiserver.kinds.events import from_core
 from isoproxy.model.event import EventType, News, Regarding
@@ -115,6 +115,18 @@ def test_missing_rights_are_logged_once(world: World, monkeypatch: pytest.Monkey
     world.fail(Forbidden(403))
     world.events.tell(REGARDING, news("not any more"))
     assert len(lines) == 2
+
+
+def test_that_a_namespace_which_is_deleted_takes_none_is_no_warning(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr("isoproxy.observe.events.log.warn", lambda line, **_: lines.append(line))
+    world.fail(NamespaceTerminating(403))
+    world.events.tell(REGARDING, news())
+    world.fail(Forbidden(403))
+    world.events.tell(REGARDING, news("another"))
+    assert len(lines) == 1, "the second, which is about a right"
 
 
 class Slow(MemoryApi):

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from isoproxy.kube.errors import NamespaceTerminating
-from isoproxy.kube.resources import CONFIG_MAPS, DEDICATED_SERVICES, ISOLATION_PODS, PODS, Resource
+from isoproxy.kube.resources import CONFIG_MAPS, DEDICATED_SERVICES, EVENTS, ISOLATION_PODS, PODS, Resource
+from isoproxy.operator.doom import FIRST_SECONDS, LONGEST_SECONDS
 from test.operator.deploying import CHILDREN, DeployingWorld
-from test.operator.reconciling import names_of, settled
+from test.operator.reconciling import names_of, settled, told
 
 
 @pytest.fixture
@@ -28,10 +29,20 @@ def doom(world: DeployingWorld) -> None:
     world.api.requests.clear()
 
 
+def spare(world: DeployingWorld) -> None:
+    """Have the API server take what is new again: it was behind, and spoke of a namespace that is no more."""
+    world.api.before = lambda verb, resource, name: None
+
+
+def lose_the_pods(world: DeployingWorld) -> None:
+    for pod in world.all(PODS):
+        world.do(world.hand.delete(PODS, pod["metadata"]["name"], namespace="n"))
+
+
 def makes(world: DeployingWorld) -> int:
-    """How often something new was asked for, or something changed beside a service's status."""
+    """How often something new was asked for, or something changed, beside what is told of a service."""
     writes = [kind for verb, kind, _ in world.api.requests if verb in ("create", "patch")]
-    return len(writes) - writes.count(DEDICATED_SERVICES.plural)
+    return len(writes) - writes.count(DEDICATED_SERVICES.plural) - writes.count(EVENTS.plural)
 
 
 def test_its_pods_and_settings_go_and_its_proxies_keep_their_rights(
@@ -43,28 +54,41 @@ def test_its_pods_and_settings_go_and_its_proxies_keep_their_rights(
     [used, *_] = world.assigned("home-1")
     world.write_phase(used, "InUse")
     doom(world)
-    for pod in world.all(PODS):
-        world.do(world.hand.delete(PODS, pod["metadata"]["name"], namespace="n"))
+    lose_the_pods(world)
     world.settle(5)
     assert names_of(world.all(DEDICATED_SERVICES)) == {"s"}
     assert not any(world.all(kind) for kind in (ISOLATION_PODS, PODS, CONFIG_MAPS))
     assert all(world.all(kind) for kind in CHILDREN if kind is not CONFIG_MAPS)
 
 
-def test_nothing_more_is_asked_for_there(world: DeployingWorld) -> None:
+def test_it_is_told(world: DeployingWorld) -> None:
     world.service()
     world.settle(5)
     doom(world)
-    for pod in world.all(PODS):
-        world.do(world.hand.delete(PODS, pod["metadata"]["name"], namespace="n"))
+    lose_the_pods(world)
     world.settle(60, step=0.5)
-    assert 1 <= makes(world) <= 3, "the pods of one pass"
+    degraded = world.condition("Degraded")
+    assert (degraded["status"], degraded["reason"]) == ("True", "NamespaceTerminating")
+    assert world.condition("Ready")["reason"] == "NamespaceTerminating"
+    [shown] = world.all(DEDICATED_SERVICES)
+    assert (shown["status"]["totalTargets"], shown["status"]["availableTargets"]) == (0, 0)
+
+
+def test_next_to_nothing_more_is_asked_for_there(world: DeployingWorld) -> None:
+    world.service()
+    world.settle(5)
+    doom(world)
+    lose_the_pods(world)
+    world.settle(4, step=0.5)
+    world.api.requests.clear()
+    world.settle(600, step=0.5)
+    assert 5 <= makes(world) <= 9, "now and then the settings, ever more rarely"
 
 
 def test_an_operator_that_comes_later_finds_it_out_with_its_first_try(world: DeployingWorld) -> None:
     doom(world)
     world.service()
-    world.settle(60, step=0.5)
+    world.settle(2, step=0.5)
     assert makes(world) == 2, "the first stage"
     assert not any(world.all(kind) for kind in (ISOLATION_PODS, PODS, *CHILDREN))
 
@@ -73,11 +97,37 @@ def test_other_services_are_not_concerned(world: DeployingWorld) -> None:
     world.service()
     world.settle(5)
     doom(world)
-    for pod in world.all(PODS):
-        world.do(world.hand.delete(PODS, pod["metadata"]["name"], namespace="n"))
+    lose_the_pods(world)
     world.settle(5)
-    world.api.before = lambda verb, resource, name: None
+    spare(world)
     world.do(world.hand.delete(DEDICATED_SERVICES, "s", namespace="n"))
     world.service()
     world.settle(5)
+    assert len(world.all(PODS)) == 3
+
+
+def test_one_that_takes_new_objects_again_is_served_again_by_the_same_operator(world: DeployingWorld) -> None:
+    service = world.service()
+    world.settle(5)
+    doom(world)
+    lose_the_pods(world)
+    world.settle(60, step=0.5)
+    spare(world)
+    world.settle(LONGEST_SECONDS, step=0.5)
+    world.proxy(service, "home-1", listen="10.0.0.9:9090", held="3")
+    world.settle(5)
+    assert len(world.all(PODS)) == 3
+    assert world.condition("Ready")["status"] == "True"
+    assert world.condition("Degraded")["status"] == "False"
+    assert told(world)[-1][0] == "Recovered"
+
+
+def test_a_service_made_anew_is_served_though_the_first_answers_are_of_the_namespace_before(
+    world: DeployingWorld,
+) -> None:
+    doom(world)
+    world.service()
+    world.settle(FIRST_SECONDS / 4)
+    spare(world)
+    world.settle(FIRST_SECONDS + 1)
     assert len(world.all(PODS)) == 3

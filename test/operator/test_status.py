@@ -16,6 +16,7 @@ from isoproxy.operator.children import taken
 from isoproxy.operator.liveness import Verdict
 from isoproxy.operator.observed import Observed, Proxy
 from isoproxy.operator.planner import plan
+from isoproxy.operator.troubles import of_invalid
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NOTHING = DedicatedServiceStatus()
@@ -150,7 +151,7 @@ def test_a_transition_time_moves_only_when_the_status_does() -> None:
 def test_an_invalid_spec_is_told_and_the_counts_stay() -> None:
     before = DedicatedServiceStatus(total_targets=4, in_use=1)
     broken = InvalidService(ObjectMeta(name="s", generation=9), "spec.port: no")
-    found = status.invalid(broken, before, NOON)
+    found = status.given_up(broken, of_invalid(broken)[0], before, NOON)
     assert (found.total_targets, found.in_use, found.observed_generation) == (4, 1, 9)
     assert condition(found, "Ready").message == "spec.port: no"
     assert {one.reason for one in found.conditions} == {"InvalidSpec"}
