@@ -84,6 +84,11 @@ class Machine:
         while self._held and self.alive and not self._stopped:
             self._held.popleft()()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it was stopped, and has not gone on."""
+        return self._stopped
+
     def kill(self) -> None:
         """Let nothing happen in it any more."""
         self.alive = False

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from random import Random
 
 from isoproxy.kube.resources import DEDICATED_SERVICES, NAMESPACES, Json, Resource
-from isoproxy.proxy.relay.result import Ending
 from test.simulation.api import SimulatedApi
 from test.simulation.history import History
 from test.simulation.link import Link
@@ -19,7 +18,6 @@ from test.simulation.visitors import Manner, Visitor
 
 NAMESPACE = "games"
 GRACE = 30
-CROWDED_SECONDS = 60.0
 MOST_STEPS = 200_000
 """In one stretch of time; the busiest take a tenth of it."""
 
@@ -37,7 +35,8 @@ class World:
             history=self.history,
             server=self.server,
             grace=GRACE,
-            crowded=self._is_crowded,
+            working=self._working,
+            elects=script.elects,
         )
         self.nodes = Nodes(
             timeline=self.timeline,
@@ -53,7 +52,7 @@ class World:
         self.dead: list[Process] = []  # kept, so that nothing of them is collected at a time of its own
         self.homes = 0
         self._machines = 0
-        self._crowded_until = 0.0
+        self._operators_left: list[float] = []
         self._begin()
 
     def stream(self, name: str) -> Random:
@@ -119,8 +118,6 @@ class World:
             machine, api, self.stream(f"{machine.name}'s own"), grace=GRACE, elects=self.script.elects
         )
         self.operators.append(process)
-        if self.timeline.now > 0.0:
-            self.crowd()
         return process
 
     def start_proxy(self, service: tuple[str, str], home: str = "") -> ProxyProcess:
@@ -144,12 +141,9 @@ class World:
         self.proxies.append(process)
         return process
 
-    def crowd(self) -> None:
-        """For a while more than one operator may be at work, or what one that died has begun may still come."""
-        self._crowded_until = self.timeline.now + CROWDED_SECONDS
-
-    def _is_crowded(self) -> bool:
-        return self.timeline.now < self._crowded_until or (len(self.operators) > 1 and not self.script.elects)
+    def _working(self, lately: float) -> int:
+        """How many operators there are, or were within so many seconds: what they have begun may still come."""
+        return len(self.operators) + sum(left >= self.timeline.now - lately for left in self._operators_left)
 
     def retire(self, process: OperatorProcess | ProxyProcess) -> list[Program]:
         """A process is no more; returns the programs whose connections broke."""
@@ -160,7 +154,7 @@ class World:
             self.proxies.remove(process)
         else:
             self.operators.remove(process)
-            self.crowd()
+            self._operators_left.append(self.timeline.now)
         return served
 
     def visit(self, proxy: ProxyProcess, manner: Manner, stay: float) -> Visitor:
@@ -175,7 +169,7 @@ class World:
     def _program_ended(self, program: Program) -> None:
         for visitor in self.visitors:
             if visitor.program is program and visitor.relay is not None and not visitor.relay.is_over:
-                visitor.machine.enter(visitor.relay.end, Ending.BACKEND_RESET)
+                visitor.relay.program_ended()
 
     # How it goes on
 
