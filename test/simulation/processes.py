@@ -1,6 +1,7 @@
 """The product's own processes: operators and proxies, each on a machine of its own."""
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any, cast
 
@@ -131,10 +132,11 @@ class ProxyProcess(Process):
     def listen(self, factory: ClientFactory) -> Deferred[IListeningPort]:
         """The endpoint that it listens by."""
         self._factory = factory
-        return succeed(cast(IListeningPort, _Port(self._close)))
+        return succeed(cast(IListeningPort, _Port(partial(self._close, factory))))
 
-    def _close(self) -> None:
-        self._factory = None
+    def _close(self, factory: ClientFactory) -> None:
+        if self._factory is factory:  # else a service made anew has the port already
+            self._factory = None
 
     @property
     def open(self) -> bool:
@@ -149,7 +151,9 @@ class ProxyProcess(Process):
         if self._factory is None:
             visitor.over = True  # refused
             return
+        self._oracle.arrives(visitor)
         visitor.arrive(self._factory, self.visitors)
+        self._oracle.has_arrived(visitor)
 
     # The pods
 
@@ -174,6 +178,7 @@ class ProxyProcess(Process):
     def dial_later(self, pod: Backend) -> Deferred[Any]:
         """Send the first packet."""
         dial: Deferred[Any] = Deferred()
+        self._oracle.dials(self.machine.name, pod.uid, lambda: not dial.called)
         self._timeline.after(self._random.uniform(*DIAL), self._syn, pod, dial)
         return dial
 
@@ -183,13 +188,14 @@ class ProxyProcess(Process):
 
     def _relay(self, client: Wire, backend: Wire, early: bytes, eof: bool) -> SimulatedRelay:
         assert backend.program is not None
-        return SimulatedRelay(self.machine, self.visitors[client], backend.program, self._oracle)
+        return SimulatedRelay(self.machine, self._timeline, self.visitors[client], backend.program, self._oracle)
 
     # Its end
 
     def kill(self) -> list[Program]:
         """End it without a word; returns the programs whose connections broke."""
         self.machine.kill()
+        self._oracle.died(self.machine.name)
         self._factory = None
         served = []
         for visitor in self.visitors.values():
@@ -203,6 +209,7 @@ class ProxyProcess(Process):
     def drain(self, timeout: float, ended: Callable[[], None]) -> None:
         """Have it end gently."""
         self.draining = True
+        self._oracle.told_to_end(self.machine.name)
         self.machine.enter(lambda: self.host.drain(timeout).addCallback(lambda _: ended()))
 
 

@@ -56,6 +56,7 @@ def _heal(world: World) -> None:
         process.machine.go_on()
     if not world.operators:
         world.start_operator()
+    _let_leave(world)
     for service in world.services():
         meta, spec = service["metadata"], service["spec"]
         if not spec["image"].startswith("good"):
@@ -63,6 +64,15 @@ def _heal(world: World) -> None:
         if (spec.get("maxPods") or 100) < spec["replicas"]:
             edit(world, meta["name"], maxPods=spec["replicas"])
         _outnumber_the_dead(world, meta["name"])
+
+
+def _let_leave(world: World) -> None:
+    """Nobody stays for ever, but for those whom their proxies have to tell that there is nobody left to stay with."""
+    for visitor in world.visitors:
+        program, relay = visitor.program, visitor.relay
+        is_left_alone = relay is not None and relay.program_closed
+        if program is None or not (is_left_alone and world.oracle.is_gone(program)):
+            visitor.leave()
 
 
 def _outnumber_the_dead(world: World, name: str) -> None:

@@ -73,7 +73,16 @@ def _service(random: Random) -> Mapping[str, Any]:
     spec: dict[str, Any] = {"image": random.choice(["good:1", "good:1", "slow:1", "flaps:1"]), "replicas": replicas}
     if random.random() < 0.4:
         spec["maxPods"] = replicas + random.randrange(0, 3) or 1
-    spec["queue"] = {"timeoutSeconds": random.choice([3, 30]), "maxLength": random.choice([2, 50])}
-    session = {"connectTimeoutSeconds": random.choice([1, 5]), "maxDurationSeconds": random.choice([20, 60])}
-    spec["session"] = session
+    spec["queue"] = {"timeoutSeconds": random.choice([3, 30]), "maxLength": random.choice([0, 2, 50])}
+    spec["session"] = _limits(random)
     return spec
+
+
+def _limits(random: Random) -> Mapping[str, int]:
+    """Not every service bounds its connections: those that do not must not end any."""
+    limits = {"connectTimeoutSeconds": random.choice([1, 5])}
+    if random.random() < 0.6:
+        limits["maxDurationSeconds"] = random.choice([5, 20, 60])
+    if random.random() < 0.4:
+        limits["idleTimeoutSeconds"] = random.choice([2, 10])
+    return limits

@@ -12,6 +12,7 @@ from isoproxy.proxy.listener import ClientFactory, ClientProtocol
 from isoproxy.proxy.relay.result import Ending, RelayResult
 from test.simulation.machine import Machine
 from test.simulation.nodes import Program
+from test.simulation.timeline import Timeline
 
 if TYPE_CHECKING:
     from test.simulation.oracle import Oracle
@@ -28,12 +29,13 @@ class Manner(Enum):
     HANGS_UP = "shuts down without a byte while it waits, after a moment"
     GIVES_UP = "breaks off while it waits, after a moment"
     STAYS = "stays for as long as it may"
+    TALKS = "says a word every second until it is done, and stays for as long as it may"
     LINGERS = "stays when the program has closed its side"
 
 
 PATIENCE_SECONDS = 0.3
 FLOOD = 70_000
-FOR_EVER = 10_000.0
+WORD_SECONDS = 1.0
 
 
 class Wire:
@@ -72,8 +74,11 @@ class Visitor:
     relay: "SimulatedRelay | None" = None
     program: Program | None = None
     shut_at: float | None = None
+    broke_off: bool = False
     accepted: bool = False
     over: bool = False
+    is_done: bool = False
+    """It stays no longer than it must."""
 
     @property
     def address(self) -> IPv4Address:
@@ -100,6 +105,11 @@ class Visitor:
             self.machine.callLater(PATIENCE_SECONDS, self._leave_early)
 
     @property
+    def asks(self) -> bool:
+        """Whether it sends something before it is served."""
+        return self.manner in (Manner.ASKS_AT_ONCE, Manner.ASKS_AND_SHUTS, Manner.FLOODS)
+
+    @property
     def waits(self) -> bool:
         """Whether it has no pod yet."""
         return self.wire is not None and self.wire.open and self.relay is None
@@ -118,8 +128,14 @@ class Visitor:
             self._shut_down()
         elif self.waits and self.wire is not None and self.protocol is not None:
             self.wire.open = False
-            self.over = True
+            self.over = self.broke_off = True
             self.protocol.connectionLost()
+
+    def leave(self) -> None:
+        """Be done, or be so as soon as it is served."""
+        self.is_done = True
+        if self.relay is not None:
+            self.machine.enter(self.relay.end, Ending.BOTH_CLOSED)
 
     def _closed(self) -> None:
         """The proxy closed the connection."""
@@ -133,15 +149,21 @@ class SimulatedRelay:
 
     bytes_in = bytes_out = 1
 
-    def __init__(self, machine: Machine, visitor: Visitor, program: Program, oracle: "Oracle") -> None:
+    def __init__(
+        self, machine: Machine, timeline: Timeline, visitor: Visitor, program: Program, oracle: "Oracle"
+    ) -> None:
         self._machine = machine
+        self._timeline = timeline
         self._visitor = visitor
         self._program = program
         self._oracle = oracle
         self._done: Deferred[RelayResult] = Deferred()
+        self._is_gone = False
         self.last_activity = machine.seconds()
+        self.spoken_at = timeline.now
+        """When the last word was said, by the timeline."""
+        self.program_closed = False
         self.is_over = False
-        self._is_gone = self._program_closed = False
 
     def start(self) -> Deferred[RelayResult]:
         """See RelayLike."""
@@ -150,8 +172,12 @@ class SimulatedRelay:
         self._oracle.served(visitor, self._program)
         if not self._program.alive:
             self._machine.callLater(0, self.end, Ending.BACKEND_RESET)
+        elif visitor.is_done:
+            self._machine.callLater(0, self.end, Ending.BOTH_CLOSED)
         elif visitor.manner is Manner.LINGERS:
             self._machine.callLater(visitor.stay, self._program_closes)
+        elif visitor.manner is Manner.TALKS:
+            self._timeline.after(WORD_SECONDS, self._speak, self._timeline.now + visitor.stay)
         elif visitor.manner is not Manner.STAYS:
             ending = Ending.CLIENT_RESET if visitor.manner is Manner.RESETS else Ending.BOTH_CLOSED
             self._machine.callLater(visitor.stay, self.end, ending)
@@ -163,14 +189,35 @@ class SimulatedRelay:
 
     def backend_gone(self) -> None:
         """See RelayLike."""
+        if self.is_over:
+            return
+        self._oracle.told_gone(self._visitor, self._program)
         self._is_gone = True
-        if self._program_closed:
+        if self.program_closed:
             self.end(Ending.BACKEND_GONE)
 
+    def program_ended(self) -> None:
+        """The program is no more: its connection breaks, unless it had closed its side and nobody hears of it."""
+        if not self.program_closed:
+            self._machine.enter(self.end, Ending.BACKEND_RESET)
+
     def _program_closes(self) -> None:
-        self._program_closed = True
+        if self.is_over:
+            return
+        self.program_closed = True
+        self._oracle.program_closed(self._visitor, self._program)
         if self._is_gone:
             self.end(Ending.BACKEND_GONE)
+
+    def _speak(self, until: float) -> None:
+        if self.is_over or self._timeline.now > until:
+            return
+        self.spoken_at = self._timeline.now
+        self._machine.enter(self._hear)
+        self._timeline.after(WORD_SECONDS, self._speak, until)
+
+    def _hear(self) -> None:
+        self.last_activity = self._machine.seconds()
 
     def end(self, ending: Ending, why: str = "") -> None:
         """Close both sides."""

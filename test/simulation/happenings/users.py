@@ -99,7 +99,6 @@ def _change_port(world: World, which: float, amount: float) -> None:
 
 
 def _limit_pods(world: World, which: float, amount: float) -> None:
-    world.crowd()  # what there is above it is to go, and what is under way is to come
     _edit(world, which, maxPods=1 + int(amount * 8) if amount < 0.8 else None)
 
 

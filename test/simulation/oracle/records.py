@@ -1,0 +1,70 @@
+"""I3: the record of a pod goes only forward, is final once it is over, and says what became of its connection."""
+
+from isoproxy.kube.resources import ISOLATION_PODS, Json
+from test.simulation.oracle.cluster import Change
+from test.simulation.oracle.outcomes import UNSERVED
+from test.simulation.oracle.scene import Scene
+
+FORWARD = {("Idle", "InUse"), ("Idle", "Released"), ("Idle", "Returned"), ("InUse", "Released")}
+FINAL = {"Released", "Returned"}
+LOST = "proxy_lost"
+
+
+class Records:
+    """The status of every IsolationPod."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        scene.cluster.tell(ISOLATION_PODS, self._record_changed)
+
+    def _record_changed(self, change: Change) -> None:
+        before = change.before["status"] if change.before is not None else {"phase": "Idle"}
+        now, name = change.now["status"], change.now["metadata"]["name"]
+        if change.gone:
+            self._check_ended(change.now)
+        if before["phase"] == now["phase"]:
+            if now["phase"] in FINAL and before != now:
+                self._scene.wrong(f"I3: {name} was {_say(before)}, for good, and is {_say(now)}")
+            return
+        if (before["phase"], now["phase"]) not in FORWARD:
+            self._scene.wrong(f"I3: {name} was {_say(before)}, and is {_say(now)}")
+        self._check_true(change.now)
+
+    def _check_true(self, record: Json) -> None:
+        """What is written is what happened."""
+        meta, spec, status = record["metadata"], record["spec"], record["status"]
+        claimed = meta["uid"] in self._scene.dials.claims
+        visit = self._scene.visits.at(spec["podUID"])
+        if status["phase"] == "Returned" and claimed:
+            self._scene.wrong(f"I3: {meta['name']} is returned as unused, and was dialled")
+        elif status["phase"] != "Returned" and not claimed:
+            self._scene.wrong(f"I3: {meta['name']} is {_say(status)}, and was never dialled")
+        elif status["phase"] == "Released" and status["outcome"] == LOST:
+            if not self._is_lost(record):
+                self._scene.wrong(f"I3: {meta['name']} is given up as lost, and its proxy lives")
+        elif status["phase"] == "Released" and visit is None:
+            if status["outcome"] not in UNSERVED:
+                self._scene.wrong(f"I3: {meta['name']} is {_say(status)}, and served nobody")
+        elif status["phase"] == "Released" and visit is not None:
+            told = visit.line["outcome"] if visit.line is not None else "nothing"
+            if status["outcome"] != told:
+                self._scene.wrong(f"I3: {meta['name']} is {_say(status)}, and of {visit} is told {told}")
+
+    def _is_lost(self, record: Json) -> bool:
+        """Whether the proxy is dead, or was silent for so long that it may be given up."""
+        process = self._scene.dials.claims[record["metadata"]["uid"]].process
+        return process in self._scene.dead or self._scene.cluster.was_silent(record["spec"]["proxy"])
+
+    def _check_ended(self, record: Json) -> None:
+        """What is in use is deleted without a word of its end only where others did that, or its pod is no more."""
+        meta, cluster = record["metadata"], self._scene.cluster
+        service_uid = meta["labels"]["soh.re/service-uid"]
+        by_others = meta["uid"] in cluster.doings.records or service_uid in cluster.doings.services
+        pod = cluster.pods.get(record["spec"]["podUID"])
+        is_used = record["status"]["phase"] == "InUse"
+        if is_used and not by_others and pod is not None and pod["status"].get("phase") == "Running":
+            self._scene.wrong(f"I3: {meta['name']} was in use, and is deleted before its end is recorded")
+
+
+def _say(status: Json) -> str:
+    return f"{status['phase']} {status.get('outcome', '')}".strip()
