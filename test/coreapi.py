@@ -3,16 +3,22 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cache
+from random import Random
 from typing import Any
 
 from isoproxy.kube.api import ListResult, Patch, PatchKind
 from isoproxy.kube.errors import ApiError, error_from_status
-from isoproxy.kube.resources import Json, Resource
+from isoproxy.kube.resources import CUSTOM_RESOURCE_DEFINITIONS, Json, Resource
 from isoproxy.local.apiserver.core import Core
 from isoproxy.local.apiserver.errors import StatusError
 from isoproxy.local.apiserver.kinds.kind import Kind
 from isoproxy.local.apiserver.options import DeleteOptions, ListOptions, WriteOptions
+from isoproxy.local.apiserver.sources import Sources
+from isoproxy.model import crds
 
+EPOCH = 1_800_000_000.0
+"""What time it is in a test that begins at 0."""
 Effect = Callable[[Core], Json]
 """What a request does at the server; it raises StatusError where that refuses."""
 
@@ -22,10 +28,10 @@ class CoreApi(ABC):
 
     @abstractmethod
     async def _request(
-        self, verb: str, resource: Resource, name: str, effect: Effect, *, guarded: bool = False, detail: str = ""
+        self, verb: str, resource: Resource, name: str, effect: Effect, *, guarded: bool = False, body: Any = None
     ) -> Json:
-        """Return the answer, or raise a KubeError. ``guarded`` is whether it may meet a conflict, ``detail`` what it
-        is about, for people."""
+        """Return the answer, or raise a KubeError. ``guarded`` is whether it may meet a conflict, ``body`` what was
+        sent."""
 
     async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Json:
         return await self._request(
@@ -47,12 +53,16 @@ class CoreApi(ABC):
     async def create(
         self, resource: Resource, body: Json, *, namespace: str | None = None, strict: bool = False
     ) -> Json:
-        options, content = _writing(strict), copied(body)
+        options, content, name = _writing(strict), copied(body), body["metadata"].get("name", "")
 
         def write(core: Core) -> Json:
-            return core.create(kind_of(core, resource), namespace or "", content, options).stored.object
+            kind = kind_of(core, resource)
+            if resource.kind == "Binding":  # a subresource, the one that is created
+                core.bind(kind, namespace or "", name, content["target"]["name"])
+                return {}
+            return core.create(kind, namespace or "", content, options).stored.object
 
-        return await self._request("create", resource, body["metadata"].get("name", ""), write)
+        return await self._request("create", resource, name, write, body=content)
 
     async def patch(
         self,
@@ -80,7 +90,7 @@ class CoreApi(ABC):
             return written.stored.object
 
         guarded = isinstance(patch, dict) and "resourceVersion" in patch.get("metadata", {})
-        return await self._request("patch", resource, name, write, guarded=guarded, detail=_gist(patch))
+        return await self._request("patch", resource, name, write, guarded=guarded, body=content)
 
     async def delete(
         self,
@@ -101,6 +111,19 @@ class CoreApi(ABC):
         await self._request("delete", resource, name, remove, guarded=uid is not None)
 
 
+def installed_core(now: Callable[[], float], random: Random) -> Core:
+    """A server with our definitions installed, whose time (seconds since 1970) and chance are the test's."""
+    core = Core(Sources(now, random))
+    for manifest in _definitions():
+        core.create(kind_of(core, CUSTOM_RESOURCE_DEFINITIONS), "", manifest)
+    return core
+
+
+@cache
+def _definitions() -> tuple[Json, ...]:
+    return tuple(crds.load())
+
+
 def kind_of(core: Core, resource: Resource) -> Kind:
     """The kind that a resource is."""
     return core.kind(resource.group, resource.version, resource.plural)
@@ -118,14 +141,3 @@ def copied(value: Any) -> Any:
 
 def _writing(strict: bool, **options: Any) -> WriteOptions:
     return WriteOptions(validation="Strict" if strict else "Warn", **options)
-
-
-def _gist(patch: Patch) -> str:
-    """What a patch is about, in few words."""
-    if not isinstance(patch, dict):
-        return ""
-    spec, status = patch.get("spec", {}), patch.get("status", {})
-    said = {"proxy": spec.get("proxy"), "phase": status.get("phase"), "outcome": status.get("outcome")}
-    annotations = patch.get("metadata", {}).get("annotations", {})
-    said |= {key.removeprefix("soh.re/"): value for key, value in annotations.items() if value is not None}
-    return "".join(f" {key}={value}" for key, value in said.items() if value)

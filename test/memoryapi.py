@@ -2,48 +2,77 @@
 
 import random
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
 
-from isoproxy.kube.api import WatchEvent
-from isoproxy.kube.errors import WatchEnded, WatchExpired
-from isoproxy.kube.resources import CUSTOM_RESOURCE_DEFINITIONS, Json, Resource
+from isoproxy.kube.api import EventType, WatchEvent
+from isoproxy.kube.errors import KubeError, WatchEnded, WatchExpired
+from isoproxy.kube.resources import Json, Resource
 from isoproxy.local.apiserver import watch as core_watch
 from isoproxy.local.apiserver.core import Core
 from isoproxy.local.apiserver.errors import StatusError
-from isoproxy.local.apiserver.sources import Sources
-from isoproxy.model import crds
-from test.coreapi import CoreApi, Effect, as_client_error, copied, kind_of
+from test.coreapi import EPOCH, CoreApi, Effect, as_client_error, copied, installed_core, kind_of
+from test.faults import Faults
 
-EPOCH = 1_800_000_000.0
+T = TypeVar("T")
 
 
-def make_core(clock: Clock) -> Core:
+def make_core(clock: IReactorTime) -> Core:
     """A server with our definitions installed, whose time is the clock's."""
-    core = Core(Sources(lambda: EPOCH + clock.seconds(), random.Random(1)))
-    definitions = core.kind("apiextensions.k8s.io", "v1", "customresourcedefinitions")
-    assert definitions.group == CUSTOM_RESOURCE_DEFINITIONS.group
-    for manifest in crds.load():
-        core.create(definitions, "", manifest)
-    return core
+    return installed_core(lambda: EPOCH + clock.seconds(), random.Random(1))
+
+
+def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Return, or raise, what comes of a request that does not wait."""
+    results: list[Any] = []
+    Deferred.fromCoroutine(coroutine).addBoth(results.append)
+    (result,) = results
+    if isinstance(result, Failure):
+        result.raiseException()
+    return cast(T, result)
 
 
 class MemoryApi(CoreApi):
-    """A client of its own of a core. ``before`` sees each request and may raise what a network would.
+    """A client of its own of a core. ``before`` and ``after`` see each request and may raise what a network would.
 
     What a request leaves without an owner is collected at once, unless ``collects`` is false: a cluster takes its time.
     """
 
-    def __init__(self, core: Core, clock: Clock) -> None:
+    def __init__(self, core: Core, clock: IReactorTime) -> None:
         self._core = core
         self._clock = clock
+        self.faults = Faults()
         self.before: Callable[[str, Resource, str], None] = lambda verb, resource, name: None
         self.after: Callable[[str, Resource, str], None] = lambda verb, resource, name: None
         self.collects = True
         self.requests: list[tuple[str, str, str]] = []
+        """Verb, plural and name of each, whatever became of it."""
+        self.patches: list[Any] = []
+        """The bodies of those that were patches."""
+        self.watches: list[MemoryWatch] = []
+        """Those that are open."""
+
+    def count(self, verb: str, plural: str) -> int:
+        """Return how many requests of a verb there were about a kind."""
+        return sum(1 for request in self.requests if request[:2] == (verb, plural))
+
+    def go_down(self, error: KubeError) -> None:
+        """Let every request fail, and the watches too, until ``come_back``."""
+        self.faults.down = error
+        self.break_watches(error)
+
+    def come_back(self) -> None:
+        """Answer again."""
+        self.faults.down = None
+
+    def break_watches(self, error: KubeError) -> None:
+        """Let every open watch fail; what it has not shown yet it never will."""
+        for watch in list(self.watches):
+            watch.fail(error)
 
     def watch(
         self,
@@ -54,22 +83,28 @@ class MemoryApi(CoreApi):
         label_selector: str = "",
         field_selector: str = "",
     ) -> "MemoryWatch":
-        return MemoryWatch(
-            lambda wake: self._core.watch(
+        def begin(wake: Callable[[], None]) -> core_watch.Watch:
+            if self.faults.down is not None:
+                raise self.faults.down
+            return self._core.watch(
                 kind_of(self._core, resource),
                 namespace,
                 wake=wake,
                 resource_version=resource_version,
                 label_selector=label_selector,
                 field_selector=field_selector,
-            ),
-            self._clock,
-        )
+            )
+
+        self.watches.append(MemoryWatch(begin, self._clock, self.watches.remove))
+        return self.watches[-1]
 
     async def _request(
-        self, verb: str, resource: Resource, name: str, effect: Effect, *, guarded: bool = False, detail: str = ""
+        self, verb: str, resource: Resource, name: str, effect: Effect, *, guarded: bool = False, body: Any = None
     ) -> Json:
         self.requests.append((verb, resource.plural, name))
+        if verb == "patch":
+            self.patches.append(body)
+        unheard = await self.faults.meet(verb, resource, name)
         self.before(verb, resource, name)
         try:
             done: Json = copied(effect(self._core))
@@ -78,50 +113,71 @@ class MemoryApi(CoreApi):
         except StatusError as error:
             raise as_client_error(error) from error
         self.after(verb, resource, name)
+        if unheard is not None:
+            raise unheard
         return done
 
 
 class MemoryWatch:
     """Events arrive a turn of the clock after their write, as over a network they never arrive within it."""
 
-    def __init__(self, begin: Callable[[Callable[[], None]], core_watch.Watch], clock: Clock) -> None:
+    def __init__(
+        self,
+        begin: Callable[[Callable[[], None]], core_watch.Watch],
+        clock: IReactorTime,
+        closed: Callable[["MemoryWatch"], None],
+    ) -> None:
         self._begin = begin
         self._clock = clock
+        self._closed = closed
         self._watch: core_watch.Watch | None = None
         self._events: deque[WatchEvent] = deque()
         self._waiting: Deferred[None] | None = None
-        self._closed = False
+        self._waking: IDelayedCall | None = None
+        self._error: KubeError | None = None
 
     async def next(self) -> WatchEvent:
-        if self._watch is None:
-            self._watch = self._call(lambda: self._begin(self._wake))
-        while not self._events:
-            if self._closed:
-                raise WatchEnded()
-            watch = self._watch
-            taken = self._call(watch.take)
-            self._events.extend(WatchEvent(event.type, copied(event.stored.object)) for event in taken)
+        if self._watch is None and self._error is None:
+            self._watch = self._call(lambda: self._begin(self._wake_later))
+        while self._error is None and not self._events:
+            self._take()
             if not self._events:
                 self._waiting = Deferred()
                 await self._waiting
+        if self._error is not None:
+            raise self._error
         return self._events.popleft()
 
     def close(self) -> None:
-        self._closed = True
+        if self._error is None:
+            self.fail(WatchEnded())
+
+    def fail(self, error: KubeError) -> None:
+        """Show nothing any more but ``error``."""
+        self._error = error
+        self._closed(self)
         if self._watch is not None:
             self._watch.close()
+        if self._waking is not None:
+            self._waking.cancel()
         self._wake()
 
-    def _wake(self) -> None:
-        self._clock.callLater(0, self._woken)
+    def _take(self) -> None:
+        assert self._watch is not None
+        for event in self._call(self._watch.take):
+            self._events.append(WatchEvent(cast(EventType, event.type), copied(event.stored.object)))
 
-    def _woken(self) -> None:
-        waiting, self._waiting = self._waiting, None
+    def _wake_later(self) -> None:
+        if self._waking is None:
+            self._waking = self._clock.callLater(0, self._wake)
+
+    def _wake(self) -> None:
+        waiting, self._waiting, self._waking = self._waiting, None, None
         if waiting is not None and not waiting.called:
             waiting.callback(None)
 
     @staticmethod
-    def _call(do: Callable[[], Any]) -> Any:
+    def _call(do: Callable[[], T]) -> T:
         try:
             return do()
         except StatusError as error:

@@ -65,12 +65,13 @@ class SimulatedApi(CoreApi):
             watch.resume()
 
     async def _request(
-        self, verb: str, resource: Resource, name: str, effect: Effect, *, guarded: bool = False, detail: str = ""
+        self, verb: str, resource: Resource, name: str, effect: Effect, *, guarded: bool = False, body: Any = None
     ) -> Json:
         if not self._machine.alive:
             raise ClientClosed
         fate = self.link.fate(guarded=guarded)
-        what = f"{verb} {resource.plural}/{name}{detail}"
+        gist = _gist(body) if verb == "patch" else ""
+        what = f"{verb} {resource.plural}/{name}{gist}"
         reply: Deferred[Json] = Deferred()
         reply.addTimeout(TIMEOUT_SECONDS, self._machine)
         self._timeline.after(fate.there, self._arrive, what, effect, fate, reply)
@@ -117,3 +118,14 @@ def _fire(reply: Deferred[Any], answer: Any) -> None:
 
 def _say(answer: Any) -> str:
     return f"{type(answer).__name__} {answer}"[:160] if isinstance(answer, KubeError) else "done"
+
+
+def _gist(patch: Any) -> str:
+    """What a patch is about, in few words."""
+    if not isinstance(patch, dict):
+        return ""
+    spec, status = patch.get("spec", {}), patch.get("status", {})
+    said = {"proxy": spec.get("proxy"), "phase": status.get("phase"), "outcome": status.get("outcome")}
+    annotations = patch.get("metadata", {}).get("annotations", {})
+    said |= {key.removeprefix("soh.re/"): value for key, value in annotations.items() if value is not None}
+    return "".join(f" {key}={value}" for key, value in said.items() if value)

@@ -12,10 +12,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from isoproxy.timesource import TimeSource
+from test.coreapi import EPOCH
 from test.simulation.history import History
 from test.simulation.timeline import Timeline
 
-EPOCH = 1_800_000_000.0
 _SLACK = 1e-9
 
 

@@ -1,27 +1,18 @@
 """The API server: the embedded one's core, whose garbage is collected in its own time and whose history may be lost."""
 
 from collections.abc import Callable
-from functools import cache
 from random import Random
 from typing import Any, TypeVar
 
-from isoproxy.kube.resources import CUSTOM_RESOURCE_DEFINITIONS, Json, Resource
+from isoproxy.kube.resources import Json, Resource
 from isoproxy.local.apiserver.core import Core
 from isoproxy.local.apiserver.kinds.kind import Kind
-from isoproxy.local.apiserver.sources import Sources
 from isoproxy.local.apiserver.watch import Watch
-from isoproxy.model import crds
-from test.coreapi import kind_of
-from test.simulation.machine import EPOCH
+from test.coreapi import EPOCH, installed_core, kind_of
 from test.simulation.timeline import Timeline
 
 T = TypeVar("T")
 LONGEST_COLLECTION = 2.0  # seconds until garbage is looked at
-
-
-@cache
-def _definitions() -> tuple[Json, ...]:
-    return tuple(crds.load())
 
 
 class Server:
@@ -30,15 +21,12 @@ class Server:
     def __init__(self, timeline: Timeline, random: Random) -> None:
         self._timeline = timeline
         self._random = random
-        self.core = Core(Sources(lambda: EPOCH + timeline.now, Random(random.random())))
+        self.core = installed_core(lambda: EPOCH + timeline.now, Random(random.random()))
         self.up = True
         self.collects = True
         self.floor = 0
         """Cursors before it have expired."""
         self._collecting = False
-        definitions = self.kind(CUSTOM_RESOURCE_DEFINITIONS)
-        for manifest in _definitions():
-            self.core.create(definitions, "", manifest)
 
     def kind(self, resource: Resource) -> Kind:
         """The kind that a resource is."""
