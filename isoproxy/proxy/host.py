@@ -8,6 +8,7 @@ from typing import Any
 import txaio
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IDelayedCall
 
 from isoproxy.kube.api import KubeApi
 from isoproxy.kube.reflector import Change, Reflector
@@ -25,6 +26,10 @@ from isoproxy.proxy.service import GRACE_SECONDS, ProxyService, new_instance, re
 from isoproxy.timesource import TimeSource
 
 log = txaio.make_logger()
+
+GONE_SECONDS = 1.0
+"""Settings that are missing for so long are gone, and their service with them: where somebody only deleted them, the
+operator has put that right by then."""
 
 ServiceKey = tuple[str, str]
 """Namespace and name."""
@@ -57,6 +62,7 @@ class ProxyHost(Service):
         come from its ConfigMap then. ``follows_port``: whether to listen where settings say, or where ``listen`` does
         whatever they say. ``home``: see ``new_instance``; the rest: see ProxyService."""
         self._reactor = reactor
+        self._time = time or TimeSource.real(reactor)
         self._api = api
         self._home = home
         self._chance = chance or random.SystemRandom()
@@ -72,13 +78,14 @@ class ProxyHost(Service):
             "linger_seconds": linger_seconds,
             "share_seconds": share_seconds,
             "make_relay": make_relay or relays(reactor, PipePool()),
-            "time": time or TimeSource.real(reactor),
+            "time": self._time,
             "jitter": self._chance.random,
         }
         self._reflectors: list[Reflector[Any]] = []
         self._proxies: dict[ServiceKey, ProxyService] = {}
         self._ending: dict[ProxyService, None] = {}  # a set, in order
         self._is_draining = False
+        self._doubt: IDelayedCall | None = None
 
     @property
     def ready(self) -> bool:
@@ -122,6 +129,7 @@ class ProxyHost(Service):
         await self._watch_no_more()
 
     async def _watch_no_more(self) -> None:
+        self._doubt_no_more()
         reflectors, self._reflectors = self._reflectors, []
         await DeferredList([reflector.stop() for reflector in reflectors])
 
@@ -156,12 +164,23 @@ class ProxyHost(Service):
         )
 
     def _settings_changed(self, change: Change[ProxySettings]) -> None:
+        self._doubt_no_more()
+        if change.new is None:
+            self._doubt = self._time.call_later(GONE_SECONDS, self._expect_clients, False)
+            return
+        self._expect_clients(True)
+        if (change.new.namespace, change.new.service) == self._service:
+            self._serve(self._service, change.new)
+
+    def _expect_clients(self, does: bool) -> None:
         # Settings that are gone end nothing: where the service is gone too, this process is told to end, and then
         # there is no other proxy for clients to be sent to meanwhile.
         for proxy in (*self._proxies.values(), *self._ending):
-            proxy.expect_clients(change.new is not None)
-        if change.new is not None and (change.new.namespace, change.new.service) == self._service:
-            self._serve(self._service, change.new)
+            proxy.expect_clients(does)
+
+    def _doubt_no_more(self) -> None:
+        if self._doubt is not None and self._doubt.active():
+            self._doubt.cancel()
 
     def _serve(self, key: ServiceKey, settings: ProxySettings) -> None:
         if self._is_draining:

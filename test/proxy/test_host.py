@@ -10,6 +10,7 @@ import pytest
 import pytest_twisted
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.task import Clock
 
 from isoproxy.kube.resources import CONFIG_MAPS, DEDICATED_SERVICES, Json
 from isoproxy.model.dedicatedservice import DedicatedService
@@ -18,8 +19,9 @@ from isoproxy.model.proxysettings import ProxySettings
 from isoproxy.observe.accesslog import AccessLog
 from isoproxy.observe.metrics import Metrics
 from isoproxy.proxy.dialer import tcp_dialer
-from isoproxy.proxy.host import ProxyHost
+from isoproxy.proxy.host import GONE_SECONDS, ProxyHost
 from isoproxy.proxy.service import new_instance
+from isoproxy.timesource import TimeSource
 from test.proxy.memoryapi import MemoryApi
 from test.proxy.net import loopback, outcome_of, reactor, wait_until
 
@@ -49,7 +51,9 @@ class Scene:
         service: tuple[str, str] | None = None,
         linger_seconds: float = 0.0,
         follows_port: bool = True,
+        clock: Clock | None = None,
     ) -> None:
+        """The proxies' time is that of ``clock``, if there is one."""
         self.api = MemoryApi()
         self.host = ProxyHost(
             reactor=reactor,
@@ -64,6 +68,7 @@ class Scene:
             linger_seconds=linger_seconds,
             follows_port=follows_port,
             chance=random.Random(1),
+            time=TimeSource.simulated(clock) if clock is not None else None,
         )
 
     def store(self, item: Json) -> None:
@@ -191,32 +196,59 @@ async def test_one_that_is_told_where_to_listen_stays_there_whatever_its_service
         assert (proxy.address, proxy.listen_error) == (address, "")
 
 
+@asynccontextmanager
+async def one_of_a_deployment() -> AsyncIterator[tuple[Scene, Clock]]:
+    """A proxy that has settings, is ready, and would wait for clients for a minute if it were to end."""
+    clock = Clock()
+    scene = Scene(service=("default", "one"), linger_seconds=60.0, clock=clock)
+    scene.host.startService()
+    scene.api.store(CONFIG_MAPS, settings_of("one"))
+    await wait_until(lambda: scene.host.ready, turn=clock)
+    try:
+        yield scene, clock
+    finally:
+        stopped = outcome_of(scene.host.stopService())
+        await wait_until(lambda: stopped, turn=clock)
+
+
 @pytest.mark.parametrize("comes_first", ["the drain", "the end of the settings"])
 @pytest_twisted.ensureDeferred
 async def test_a_drain_waits_for_no_clients_where_the_settings_are_gone(comes_first: str) -> None:
-    async with running(service=("default", "one"), linger_seconds=60.0) as scene:
-        scene.api.store(CONFIG_MAPS, settings_of("one"))
-        await wait_until(lambda: scene.host.ready)
+    async with one_of_a_deployment() as (scene, clock):
         if comes_first == "the end of the settings":
             scene.api.remove(CONFIG_MAPS, "one-proxy")
         drained = outcome_of(scene.host.drain(600.0))
         if comes_first == "the drain":
-            await wait_until(lambda: "soh.re/draining" in scene.leases()[0]["metadata"]["annotations"])
+            await wait_until(lambda: "soh.re/draining" in scene.leases()[0]["metadata"]["annotations"], turn=clock)
             assert scene.host.ready
             scene.api.remove(CONFIG_MAPS, "one-proxy")
-        await wait_until(lambda: drained)
+        gone_at = clock.seconds()
+        await wait_until(lambda: drained, turn=clock)
+        assert clock.seconds() - gone_at < GONE_SECONDS + 1
         assert not scene.host._reflectors
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_drain_waits_for_clients_where_the_settings_are_missing_for_a_moment() -> None:
+    async with one_of_a_deployment() as (scene, clock):
+        drained = outcome_of(scene.host.drain(600.0))
+        for uid in ("made-again", "and-again"):
+            scene.api.remove(CONFIG_MAPS, "one-proxy")
+            clock.advance(GONE_SECONDS * 0.9)
+            scene.api.store(CONFIG_MAPS, settings_of("one", uid=uid))
+        for _ in range(50):
+            clock.advance(1.0)
+        assert scene.host.ready
+        await wait_until(lambda: drained, turn=clock)
+
+
+@pytest_twisted.ensureDeferred
 async def test_settings_that_come_in_a_drain_begin_nothing() -> None:
-    async with running(service=("default", "one"), linger_seconds=60.0) as scene:
-        scene.api.store(CONFIG_MAPS, settings_of("one"))
-        await wait_until(lambda: scene.host.ready)
+    async with one_of_a_deployment() as (scene, clock):
         drained = outcome_of(scene.host.drain(600.0))
         scene.api.store(CONFIG_MAPS, settings_of("one", uid="again"))
         scene.api.remove(CONFIG_MAPS, "one-proxy")
-        await wait_until(lambda: drained)
+        await wait_until(lambda: drained, turn=clock)
         assert scene.served() == {}
 
 
