@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 from twisted.internet import reactor as _reactor
@@ -30,7 +31,8 @@ from isoproxy.observe.metrics import Metrics
 from isoproxy.proxy.dialer import Dialer, tcp_dialer
 from isoproxy.proxy.service import ProxyService
 from isoproxy.timesource import TimeSource
-from test.proxy.memoryapi import INSTANCE, MemoryApi
+from test.memoryapi import MemoryApi, make_core
+from test.proxy.operator import INSTANCE, Operator
 
 reactor: Any = _reactor
 PATIENCE = 20.0
@@ -120,17 +122,21 @@ class Site:
     def __init__(self, **options: Any) -> None:
         self.clock = Clock()
         self.clock.advance(1_000_000)
-        self.api: MemoryApi = options.pop("api", None) or MemoryApi()
+        core = make_core(self.clock)
+        self.api = MemoryApi(core, self.clock)
+        self.operator = Operator(core, self.clock)
+        uid = self.operator.serve()
         self.lines: list[str] = []
         self.metrics = Metrics()
         self.pods: dict[str, EchoFactory] = {}
         self.clients: list[Peer] = []
         self._ports: dict[str, IListeningPort] = {}
         self.dead: set[str] = set()
-        options.setdefault("settings", site_settings())
+        settings: ProxySettings = options.pop("settings", None) or site_settings()
         self.service = ProxyService(
             reactor=reactor,
             api=self.api,
+            settings=replace(settings, service_uid=uid),
             instance=INSTANCE,
             listen=loopback,
             dialer=self._dialer(tcp_dialer(reactor)),
@@ -154,7 +160,7 @@ class Site:
         await self.until(lambda: self.service.address and self.api.watches and self.lease().listen)
 
     async def stop(self) -> None:
-        self.api.down = None  # an end without an API server takes its time
+        self.api.come_back()  # an end without an API server takes its time
         for client in self.clients:
             client.reset()
         stopped: list[object] = []
@@ -184,7 +190,12 @@ class Site:
     async def add_pod(self, name: str, *, port: int = 0) -> None:
         """Assign a pod that echoes, on a port of its own."""
         await self.start_program(name, port=port)
-        self.api.assign(name, port=self.port_of(name))
+        self.assign(name, port=self.port_of(name))
+
+    def assign(self, name: str, *, port: int = 1) -> None:
+        """Assign a pod; the proxy, if it watches, has seen it."""
+        self.operator.assign(name, port=port)
+        self.clock.advance(0)
 
     def port_of(self, name: str) -> int:
         """Where the pod's program listens."""
@@ -220,10 +231,10 @@ class Site:
         ]
 
     def lease(self) -> ProxyLease:
-        return parse(ProxyLease, self.api.peek(LEASES, f"web-{INSTANCE}"))
+        return parse(ProxyLease, self.operator.get(LEASES, f"web-{INSTANCE}"))
 
     def phase(self, name: str) -> str:
-        return str(self.api.status(name)["phase"])
+        return str(self.operator.status(name)["phase"])
 
 
 async def connect_to(address: str) -> Peer:

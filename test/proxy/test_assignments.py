@@ -12,16 +12,19 @@ from isoproxy.model.parsing import parse
 from isoproxy.proxy.assignments import Assignments
 from isoproxy.proxy.backend import Backend
 from isoproxy.timesource import TimeSource
-from test.proxy.memoryapi import INSTANCE, MemoryApi, assigned
+from test.memoryapi import MemoryApi, make_core
+from test.proxy.operator import INSTANCE, Operator, assigned
 
 
 @dataclass
 class World:
     clock: Clock = field(default_factory=Clock)
-    api: MemoryApi = field(default_factory=MemoryApi)
     events: list[tuple[str, object]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        core = make_core(self.clock)
+        self.api = MemoryApi(core, self.clock)
+        self.operator = Operator(core, self.clock)
         self.assignments = Assignments(
             api=self.api,
             namespace="default",
@@ -34,6 +37,8 @@ class World:
         )
 
     def take_events(self) -> list[tuple[str, object]]:
+        """What was told since the last time that we looked."""
+        self.clock.advance(0)
         events, self.events[:] = list(self.events), []
         return events
 
@@ -44,15 +49,15 @@ def world() -> World:
 
 
 def test_the_list_comes_first_and_then_every_change(world: World) -> None:
-    world.api.assign("a")
-    world.api.assign("not-ours", proxy="another")
+    a = world.operator.assign("a")
+    world.operator.assign("not-ours", proxy="another")
     world.assignments.begin()
     assert world.assignments.complete
-    assert world.take_events() == [("seen", "a"), ("complete", ["uid-a"])]
-    world.api.assign("b")
-    world.api.annotate("a", "soh.re/recall")
-    world.api.remove(ISOLATION_PODS, "b")
-    assert world.take_events() == [("seen", "b"), ("seen", "a"), ("gone", "uid-b")]
+    assert world.take_events() == [("seen", "a"), ("complete", [a.metadata.uid])]
+    b = world.operator.assign("b")
+    world.operator.annotate("a", "soh.re/recall")
+    world.operator.delete(ISOLATION_PODS, "b")
+    assert world.take_events() == [("seen", "b"), ("seen", "a"), ("gone", b.metadata.uid)]
 
 
 def test_an_empty_list_is_complete(world: World) -> None:
@@ -62,42 +67,43 @@ def test_an_empty_list_is_complete(world: World) -> None:
 
 
 def test_a_lost_label_is_gone_from_sight(world: World) -> None:
-    item = world.api.assign("a")
+    a = world.operator.assign("a")
     world.assignments.begin()
     world.take_events()
-    world.api.store(ISOLATION_PODS, item | {"metadata": item["metadata"] | {"labels": {}}})
-    assert world.take_events() == [("gone", "uid-a")]
+    world.operator.relabel("a", None)
+    assert world.take_events() == [("gone", a.metadata.uid)]
 
 
 def test_a_relist_tells_the_differences_only(world: World) -> None:
-    world.api.assign("a")
-    world.api.assign("b")
+    a = world.operator.assign("a")
+    world.operator.assign("b")
     world.assignments.begin()
     world.take_events()
-    watch = world.api.watches.pop()  # deaf from now on
-    world.api.remove(ISOLATION_PODS, "a")
-    world.api.assign("c")
-    watch.fail(WatchExpired("too old"))
-    assert world.take_events() == [("gone", "uid-a"), ("seen", "c")]
+    world.operator.delete(ISOLATION_PODS, "a")
+    world.operator.assign("c")
+    world.api.break_watches(WatchExpired("too old"))  # before it has shown them
+    assert world.take_events() == [("gone", a.metadata.uid), ("seen", "c")]
 
 
 def test_each_beginning_lists_anew(world: World) -> None:
-    world.api.assign("a")
+    a = world.operator.assign("a")
     world.assignments.begin()
     world.take_events()
     world.assignments.stop()
     assert not world.assignments.complete
-    world.api.assign("b")
+    b = world.operator.assign("b")
     assert world.take_events() == []
     world.assignments.begin()
-    assert world.take_events() == [("seen", "a"), ("seen", "b"), ("complete", ["uid-a", "uid-b"])]
+    uids = sorted([a.metadata.uid, b.metadata.uid])
+    assert world.take_events() == [("seen", "a"), ("seen", "b"), ("complete", uids)]
 
 
 def test_the_newest_version_is_known_by_uid(world: World) -> None:
-    pod = Backend.of(parse(IsolationPod, world.api.assign("a")))
+    pod = Backend.of(world.operator.assign("a"))
     assert world.assignments.newest(pod) is None
     world.assignments.begin()
-    world.api.annotate("a", "soh.re/recall")
+    world.operator.annotate("a", "soh.re/recall")
+    world.clock.advance(0)
     newest = world.assignments.newest(pod)
     assert newest is not None
     assert newest.recalled

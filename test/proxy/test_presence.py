@@ -13,7 +13,9 @@ from isoproxy.model.proxylease import ProxyLease
 from isoproxy.proxy.leasepace import Demand
 from isoproxy.proxy.presence import YIELD_SECONDS, Holder, Presence
 from isoproxy.timesource import TimeSource
-from test.proxy.memoryapi import HANGS, INSTANCE, REPLY_LOST, Fault, MemoryApi
+from test.faults import HANGS, REPLY_LOST, Fault
+from test.memoryapi import MemoryApi, make_core
+from test.proxy.operator import INSTANCE, Operator
 
 NAME = f"web-{INSTANCE}"
 GRACE = 60
@@ -25,14 +27,17 @@ class World:
     """A presence, its API server, and what it was told."""
 
     clock: Clock = field(default_factory=Clock)
-    api: MemoryApi = field(default_factory=MemoryApi)
     demand: Demand = field(default_factory=Demand)
     events: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        core = make_core(self.clock)
+        self.api = MemoryApi(core, self.clock)
+        self.operator = Operator(core, self.clock)
+        self.service_uid = self.operator.serve()
         self.presence = Presence(
             api=self.api,
-            holder=Holder("default", "web", "uid-web", INSTANCE),
+            holder=Holder("default", "web", self.service_uid, INSTANCE),
             time=TimeSource.simulated(self.clock),
             grace_seconds=GRACE,
             demand=lambda: self.demand,
@@ -47,7 +52,7 @@ class World:
             self.clock.advance(step)
 
     def lease(self) -> ProxyLease:
-        return parse(ProxyLease, self.api.peek(LEASES, NAME))
+        return parse(ProxyLease, self.operator.get(LEASES, NAME))
 
     def writes(self) -> int:
         return self.api.count("create", "leases") + self.api.count("patch", "leases")
@@ -67,10 +72,10 @@ def held(world: World) -> World:
 
 
 def test_the_lease_says_who_holds_it_and_what_it_promises(held: World) -> None:
-    raw = held.api.peek(LEASES, NAME)
+    raw = held.operator.get(LEASES, NAME)
     lease = held.lease()
     assert lease.instance == INSTANCE
-    assert lease.service_uid == "uid-web"
+    assert lease.service_uid == held.service_uid
     assert lease.grace_seconds == GRACE
     assert raw["spec"]["leaseDurationSeconds"] == 15
     assert raw["spec"]["renewTime"] == "1970-01-12T13:46:40.050000Z"
@@ -79,10 +84,10 @@ def test_the_lease_says_who_holds_it_and_what_it_promises(held: World) -> None:
 
 
 def test_it_is_renewed_every_five_seconds_by_a_write_that_changes_it(held: World) -> None:
-    before = held.api.peek(LEASES, NAME)["metadata"]["resourceVersion"]
+    before = held.operator.get(LEASES, NAME)["metadata"]["resourceVersion"]
     held.pass_time(20.0)
     assert held.writes() == 5
-    assert held.api.peek(LEASES, NAME)["metadata"]["resourceVersion"] != before
+    assert held.operator.get(LEASES, NAME)["metadata"]["resourceVersion"] != before
 
 
 def test_the_first_in_the_queue_is_told_at_once(held: World) -> None:
@@ -124,7 +129,7 @@ def test_a_busy_proxy_writes_four_times_a_second_at_most(held: World) -> None:
 
 
 def test_one_write_is_in_flight_at_a_time(held: World) -> None:
-    held.api.fault("patch", fault=HANGS)
+    held.api.faults.order(HANGS, "patch")
     held.demand = Demand(queued=1)
     held.presence.demand_changed(urgent=True)
     held.clock.advance(0)
@@ -147,11 +152,11 @@ def test_a_listen_address_and_an_error_are_told(held: World) -> None:
     assert (held.lease().listen, held.lease().listen_error) == ("127.0.0.1:9090", "in use")
     held.presence.say(listen_error="")
     held.pass_time(0.3)
-    assert "soh.re/listen-error" not in held.api.peek(LEASES, NAME)["metadata"]["annotations"]
+    assert "soh.re/listen-error" not in held.operator.get(LEASES, NAME)["metadata"]["annotations"]
 
 
 def test_a_lost_reply_to_the_create_is_no_obstacle(world: World) -> None:
-    world.api.fault("create", fault=REPLY_LOST)
+    world.api.faults.order(REPLY_LOST, "create")
     world.presence.start()
     world.clock.advance(0)
     assert world.events == []
@@ -161,16 +166,15 @@ def test_a_lost_reply_to_the_create_is_no_obstacle(world: World) -> None:
 
 
 def test_a_lease_deleted_by_hand_is_made_again(held: World) -> None:
-    held.api.remove(LEASES, NAME)
+    held.operator.delete(LEASES, NAME)
     held.pass_time(5.1)
     assert held.lease().instance == INSTANCE
     assert held.events == ["held"]
 
 
-@pytest.mark.parametrize("fault", [Fault(error=Forbidden(403)), Fault(error=ServerError(500)), HANGS, REPLY_LOST])
+@pytest.mark.parametrize("fault", [Fault(Forbidden(403)), Fault(ServerError(500)), HANGS, REPLY_LOST])
 def test_through_an_outage_a_try_begins_at_least_every_five_seconds(held: World, fault: Fault) -> None:
-    for _ in range(100):
-        held.api.fault("patch", fault=fault)
+    held.api.faults.order(fault, "patch", times=100)
     held.pass_time(5.1)
     for _ in range(4):
         before = held.writes()
@@ -179,7 +183,7 @@ def test_through_an_outage_a_try_begins_at_least_every_five_seconds(held: World,
 
 
 def test_the_fence_falls_when_nothing_was_acknowledged_for_the_grace(held: World) -> None:
-    held.api.down = DOWN
+    held.api.go_down(DOWN)
     held.pass_time(GRACE - 0.2)
     assert not held.presence.is_fenced()
     held.pass_time(0.3)
@@ -189,20 +193,19 @@ def test_the_fence_falls_when_nothing_was_acknowledged_for_the_grace(held: World
 
 
 def test_a_write_whose_reply_was_lost_is_no_acknowledgement(held: World) -> None:
-    for _ in range(1000):
-        held.api.fault("patch", fault=REPLY_LOST)
+    held.api.faults.order(REPLY_LOST, "patch", times=1000)
     held.pass_time(GRACE + 0.1)
     assert held.events == ["held", "fenced"]
 
 
 def test_the_grace_counts_from_when_a_renewal_was_sent(held: World) -> None:
     answer: Deferred[None] = Deferred()
-    held.api.fault("patch", fault=Fault(gate=answer))
+    held.api.faults.order(Fault(gate=answer), "patch")
     held.pass_time(5.0)
     sent = held.clock.seconds()
     held.pass_time(3.0)
     answer.callback(None)
-    held.api.down = DOWN
+    held.api.go_down(DOWN)
     held.pass_time(sent + GRACE - held.clock.seconds() - 0.2)
     assert not held.presence.is_fenced()
     held.pass_time(0.4)
@@ -222,16 +225,16 @@ def test_after_a_suspended_machine_wakes_the_first_question_finds_the_fence_fall
 
 
 def test_after_the_fence_a_renewal_holds_the_lease_anew(held: World) -> None:
-    held.api.down = DOWN
+    held.api.go_down(DOWN)
     held.pass_time(GRACE + 1.0)
-    held.api.down = None
+    held.api.come_back()
     held.pass_time(5.1)
     assert held.events == ["held", "fenced", "held"]
     assert not held.presence.is_fenced()
 
 
 def test_before_the_lease_is_held_nothing_may_be_used(world: World) -> None:
-    world.api.down = DOWN
+    world.api.go_down(DOWN)
     world.presence.start()
     world.pass_time(1.0)
     assert world.presence.is_fenced()
@@ -260,7 +263,7 @@ def test_the_last_word_is_said_and_nothing_after_it(held: World) -> None:
 
 
 def test_the_last_word_waits_for_the_write_in_flight(held: World) -> None:
-    held.api.fault("patch", fault=HANGS)
+    held.api.faults.order(HANGS, "patch")
     held.demand = Demand(queued=1)
     held.presence.demand_changed(urgent=True)
     held.clock.advance(0)
@@ -272,7 +275,7 @@ def test_the_last_word_waits_for_the_write_in_flight(held: World) -> None:
 
 
 def test_the_last_word_is_given_up_when_nobody_hears_it(held: World) -> None:
-    held.api.down = DOWN
+    held.api.go_down(DOWN)
     result = end(held, 5.0)
     held.pass_time(5.1)
     assert result == [False]
@@ -280,7 +283,7 @@ def test_the_last_word_is_given_up_when_nobody_hears_it(held: World) -> None:
 
 
 def test_stopping_leaves_nothing_behind(held: World) -> None:
-    held.api.fault("patch", fault=HANGS)
+    held.api.faults.order(HANGS, "patch")
     held.pass_time(5.1)
     held.presence.stop()
     held.presence.stop()

@@ -9,7 +9,7 @@ from isoproxy.model.parsing import parse
 from isoproxy.observe.outcomes import Outcome
 from isoproxy.proxy.backend import Backend
 from isoproxy.proxy.recording import Story, further, next_patch
-from test.proxy.memoryapi import INSTANCE, assigned
+from test.proxy.operator import INSTANCE, assigned
 
 STARTED = datetime(2026, 11, 2, 10, 0, 0, 123456, tzinfo=UTC)
 ENDED = datetime(2026, 11, 2, 10, 0, 7, tzinfo=UTC)

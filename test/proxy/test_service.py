@@ -22,7 +22,7 @@ async def test_a_connection_gets_a_pod_of_its_own_and_the_pod_is_released_at_its
         client.close()
         await site.until(lambda: site.phase("a") == "Released")
         assert site.outcomes() == ["completed"]
-        assert site.api.status("a")["client"].startswith("127.0.0.1:")
+        assert site.operator.status("a")["client"].startswith("127.0.0.1:")
         line = site.lines[0]
         assert line.startswith("service=default/web client=127.0.0.1:")
         assert " pod=a " in line
@@ -181,7 +181,7 @@ class TestDialling:
             await site.start_program("probe")
             port = site.port_of("probe")
             await site.stop_program("probe")
-            site.api.assign("a", port=port)
+            site.assign("a", port=port)
             client = await site.connect()
             client.send(b"x")
             await site.pass_time(0.5, step=0.02)
@@ -195,13 +195,13 @@ class TestDialling:
     @pytest_twisted.ensureDeferred
     async def test_a_pod_that_keeps_refusing_is_retired_and_the_next_one_takes_over(self) -> None:
         async with running(settings=site_settings(connect_timeout_seconds=1)) as site:
-            site.api.assign("refuses", port=1)
+            site.assign("refuses", port=1)
             await site.add_pod("b")
             client = await site.connect()
             client.send(b"x")
             await site.until(lambda: client.got == b"x")
             await site.until(lambda: site.phase("refuses") == "Released")
-            assert site.api.status("refuses")["outcome"] == "dial_failed"
+            assert site.operator.status("refuses")["outcome"] == "dial_failed"
 
     @pytest_twisted.ensureDeferred
     async def test_who_got_a_dead_pod_is_served_before_those_who_wait(self) -> None:
@@ -211,7 +211,7 @@ class TestDialling:
             first.send(b"1")
             second.send(b"2")
             await site.settle()
-            site.api.assign("dead")
+            site.assign("dead")
             await site.add_pod("b")
             await site.until(lambda: first.got == b"1")
             assert second.got == b""
@@ -222,7 +222,7 @@ class TestDialling:
         async with running() as site:
             for number in range(4):
                 site.dead.add(f"dead-{number}")
-                site.api.assign(f"dead-{number}")
+                site.assign(f"dead-{number}")
             client = await site.connect()
             await site.until(lambda: client.lost)
             assert client.was_reset
@@ -232,7 +232,7 @@ class TestDialling:
     @pytest_twisted.ensureDeferred
     async def test_a_client_that_resets_while_its_pod_is_dialled_costs_the_pod(self) -> None:
         async with running() as site:
-            site.api.assign("refuses", port=1)
+            site.assign("refuses", port=1)
             client = await site.connect()
             client.reset()
             await site.until(lambda: site.outcomes() == ["client_gone"])
@@ -267,7 +267,7 @@ class TestLimits:
             assert site.outcomes() == []
             await site.pass_time(1.5, step=0.5)
             await site.until(lambda: site.outcomes() == ["max_duration"])
-            assert site.api.status("a")["outcome"] == "max_duration"
+            assert site.operator.status("a")["outcome"] == "max_duration"
 
     @pytest_twisted.ensureDeferred
     async def test_new_limits_are_for_new_connections(self) -> None:
@@ -289,8 +289,8 @@ class TestAssignments:
             client.send(b"x")
             await site.until(lambda: client.got)
             await site.add_pod("unused")
-            site.api.annotate("claimed", names.ANNOTATION_RECALL)
-            site.api.annotate("unused", names.ANNOTATION_RECALL)
+            site.operator.annotate("claimed", names.ANNOTATION_RECALL)
+            site.operator.annotate("unused", names.ANNOTATION_RECALL)
             await site.until(lambda: site.phase("unused") == "Returned")
             client.send(b"y")
             await site.until(lambda: client.got == b"xy")
@@ -303,7 +303,7 @@ class TestAssignments:
             client = await site.connect()
             client.send(b"x")
             await site.until(lambda: client.got)
-            site.api.remove(ISOLATION_PODS, "a")
+            site.operator.delete(ISOLATION_PODS, "a")
             await site.pass_time(2.0)
             client.send(b"y")
             await site.until(lambda: client.got == b"xy")
@@ -319,7 +319,7 @@ class TestAssignments:
             client.send(b"x")
             await site.until(lambda: client.got)
             (program,) = site.pods["a"].connections
-            ends = [lambda: site.api.remove(ISOLATION_PODS, "a"), program.close]
+            ends = [lambda: site.operator.delete(ISOLATION_PODS, "a"), program.close]
             for end in ends if comes_first == "the end of the record" else reversed(ends):
                 assert site.outcomes() == []
                 end()
@@ -334,11 +334,10 @@ class TestAssignments:
             client = await site.connect()
             client.send(b"x")
             await site.until(lambda: client.got)
-            site.api.down = DOWN
-            site.api.break_watches(DOWN)
+            site.api.go_down(DOWN)
             await site.pass_time(61.0, step=0.5)
-            site.api.down = None
-            site.api.remove(ISOLATION_PODS, "a")
+            site.api.come_back()
+            site.operator.delete(ISOLATION_PODS, "a")
             site.pods["a"].connections[0].close()
             assert site.outcomes() == []
             await site.pass_time(35.0, step=1.0)
@@ -349,15 +348,14 @@ class TestAssignments:
         async with running() as site:
             await site.add_pod("a")
             await site.until(lambda: site.lease().held == 1)
-            site.api.down = DOWN
-            site.api.break_watches(DOWN)
+            site.api.go_down(DOWN)
             await site.pass_time(200.0, step=1.0)
             client = await site.connect()
             client.send(b"x")
             await site.until(lambda: client.got)
             client.close()
             await site.until(lambda: site.outcomes() == ["completed"])
-            site.api.down = None
+            site.api.come_back()
             await site.pass_time(35.0, step=1.0)
             assert site.phase("a") == "Released"
 
@@ -371,8 +369,7 @@ class TestTheFence:
             old = await site.connect()
             old.send(b"x")
             await site.until(lambda: old.got)
-            site.api.down = DOWN
-            site.api.break_watches(DOWN)
+            site.api.go_down(DOWN)
             await site.pass_time(61.0, step=0.5)
             new = await site.connect()
             new.send(b"y")
@@ -383,7 +380,7 @@ class TestTheFence:
 
             # Assigned before the proxy's return, seen after it: that may be as old as the others.
             await site.add_pod("unseen")
-            site.api.down = None
+            site.api.come_back()
             await site.pass_time(10.0, step=0.5)
             await site.until(lambda: site.phase("stale") == "Returned" and site.phase("unseen") == "Returned")
             await site.add_pod("fresh")
@@ -393,8 +390,7 @@ class TestTheFence:
     @pytest_twisted.ensureDeferred
     async def test_who_waits_when_it_falls_fails_at_the_deadline(self) -> None:
         async with running(grace_seconds=10) as site:
-            site.api.down = DOWN
-            site.api.break_watches(DOWN)
+            site.api.go_down(DOWN)
             await site.pass_time(11.0)
             client = await site.connect()
             await site.pass_time(31.0)
@@ -449,7 +445,7 @@ class TestDraining:
             await site.pass_time(2.0)
             await site.until(lambda: drained)
             assert site.outcomes() == ["drained"]
-            assert site.api.status("a")["outcome"] == "drained"
+            assert site.operator.status("a")["outcome"] == "drained"
             await site.until(lambda: client.lost)
 
     @pytest_twisted.ensureDeferred
@@ -464,7 +460,7 @@ class TestDraining:
     @pytest_twisted.ensureDeferred
     async def test_who_is_dialling_may_go_on_but_gets_no_other_pod(self) -> None:
         async with running(settings=site_settings(connect_timeout_seconds=5)) as site:
-            site.api.assign("refuses", port=1)
+            site.assign("refuses", port=1)
             await site.connect()
             await site.add_pod("unused")
             drained = outcome_of(site.service.drain(600.0))
@@ -473,7 +469,7 @@ class TestDraining:
             await site.pass_time(5.5)
             await site.until(lambda: drained)
             assert site.outcomes() == ["drained"]
-            assert site.api.status("refuses")["outcome"] == "dial_failed"
+            assert site.operator.status("refuses")["outcome"] == "dial_failed"
 
     @pytest_twisted.ensureDeferred
     async def test_a_second_order_may_shorten_the_first(self) -> None:
@@ -493,8 +489,7 @@ class TestDraining:
         async with running() as site:
             await site.add_pod("a")
             await site.until(lambda: site.lease().held == 1)
-            site.api.down = DOWN
-            site.api.break_watches(DOWN)
+            site.api.go_down(DOWN)
             drained = outcome_of(site.service.drain(5.0))
             await site.pass_time(25.0)
             await site.until(lambda: drained)
@@ -514,21 +509,21 @@ class TestReadiness:
         async with running() as site:
             await site.add_pod("a")
             assert site.service.ready
-            site.api.annotate("a", names.ANNOTATION_RECALL)
+            site.operator.annotate("a", names.ANNOTATION_RECALL)
             await site.until(lambda: site.phase("a") == "Returned")
             assert site.service.ready
 
     @pytest_twisted.ensureDeferred
     async def test_without_its_lease_it_is_not_ready_but_lets_clients_wait(self) -> None:
         site = Site(linger_seconds=0.0, share_seconds=0.0)
-        site.api.down = DOWN
+        site.api.go_down(DOWN)
         site.service.startService()
         await site.until(lambda: site.service.address)
         client = await site.connect()
         client.send(b"x")
         await site.pass_time(1.0)
         assert not site.service.ready
-        site.api.down = None
+        site.api.come_back()
         await site.pass_time(5.0)
         assert site.service.ready
         await site.add_pod("a")

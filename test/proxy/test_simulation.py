@@ -1,7 +1,7 @@
 """A whole proxy on a turned clock, and any order of events around it: what must always hold, does."""
 
-import copy
 from collections import Counter
+from dataclasses import replace
 from typing import Any, cast
 
 from hypothesis import settings
@@ -13,8 +13,8 @@ from twisted.internet.error import ConnectError, ConnectionRefusedError
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from isoproxy.kube.errors import KubeError, NotSent, ServerError, WatchExpired
-from isoproxy.kube.resources import ISOLATION_PODS
+from isoproxy.kube.errors import KubeError, NotSent, ServerError, WatchEnded, WatchExpired
+from isoproxy.kube.resources import ISOLATION_PODS, LEASES
 from isoproxy.model import names
 from isoproxy.observe.accesslog import AccessLog
 from isoproxy.observe.metrics import Metrics
@@ -25,8 +25,10 @@ from isoproxy.proxy.listener import ClientFactory, ClientProtocol
 from isoproxy.proxy.relay.result import Ending, RelayResult
 from isoproxy.proxy.service import ProxyService
 from isoproxy.timesource import TimeSource
-from test.proxy.memoryapi import INSTANCE, REPLY_LOST, Fault, MemoryApi
+from test.faults import REPLY_LOST, Fault
+from test.memoryapi import MemoryApi, make_core
 from test.proxy.net import outcome_of, site_settings
+from test.proxy.operator import INSTANCE, Operator
 
 GRACE = 60
 
@@ -83,7 +85,9 @@ class ProxyMachine(RuleBasedStateMachine):
         super().__init__()
         self.clock = Clock()
         self.clock.advance(1_000_000)
-        self.api = MemoryApi()
+        core = make_core(self.clock)
+        self.api = MemoryApi(core, self.clock)
+        self.operator = Operator(core, self.clock)
         self.lines: list[str] = []
         self.clients: list[ClientProtocol] = []
         self.ports: list[Port] = []
@@ -91,14 +95,17 @@ class ProxyMachine(RuleBasedStateMachine):
         self.relays: list[Relayed] = []
         self.dialled_by: dict[str, set[Connection]] = {}
         self.wrongs: list[str] = []
-        self.assigned = 0
+        self.assigned: dict[str, str] = {}  # names and uids, of those that are gone too
         self.down_since: float | None = None
         self.stale: set[str] = set()  # what was assigned before the fence fell
         self.proxy = ProxyService(
             reactor=self.clock,
             api=self.api,
-            settings=site_settings(
-                queue={"timeout_seconds": 5, "max_length": 3}, connect_timeout_seconds=2, max_duration_seconds=40
+            settings=replace(
+                site_settings(
+                    queue={"timeout_seconds": 5, "max_length": 3}, connect_timeout_seconds=2, max_duration_seconds=40
+                ),
+                service_uid=self.operator.serve(),
             ),
             instance=INSTANCE,
             listen=lambda port: cast(Any, self),
@@ -175,47 +182,43 @@ class ProxyMachine(RuleBasedStateMachine):
     @rule(count=st.integers(1, 3))
     def assign(self, count: int) -> None:
         for _ in range(count):
-            self.assigned += 1
-            self.api.assign(f"pod-{self.assigned}")
+            name = f"pod-{len(self.assigned)}"
+            self.assigned[name] = self.operator.assign(name).metadata.uid
 
     @precondition(lambda self: self.assigned)
     @rule(data=st.data(), what=st.sampled_from(["recall", "delete", "touch", "hide", "show"]))
     def meddle(self, data: st.DataObject, what: str) -> None:
-        name = f"pod-{data.draw(st.integers(1, self.assigned))}"
-        if (ISOLATION_PODS.plural, "default", name) not in self.api.objects:
+        name = data.draw(st.sampled_from(list(self.assigned)))
+        if not self.operator.has(ISOLATION_PODS, name):
             return
         if what == "delete":
-            self.api.remove(ISOLATION_PODS, name)
+            self.operator.delete(ISOLATION_PODS, name)
         elif what in ("hide", "show"):
-            self.relabel(name, INSTANCE if what == "show" else "hidden")
+            self.operator.relabel(name, INSTANCE if what == "show" else "hidden")
         else:
-            self.api.annotate(name, names.ANNOTATION_RECALL if what == "recall" else "touched")
-
-    def relabel(self, name: str, proxy: str) -> None:
-        item = copy.deepcopy(self.api.peek(ISOLATION_PODS, name))
-        item["metadata"]["labels"][names.LABEL_PROXY] = proxy
-        self.api.store(ISOLATION_PODS, item)
+            self.operator.annotate(name, names.ANNOTATION_RECALL if what == "recall" else "touched")
 
     @rule(verb=st.sampled_from(["get", "list", "patch", "create"]), fault=st.sampled_from(["lost", "500", "down"]))
     def fail_once(self, verb: str, fault: str) -> None:
         errors: dict[str, KubeError] = {"500": ServerError(500), "down": NotSent("down")}
-        self.api.fault(verb, fault=REPLY_LOST if fault == "lost" else Fault(error=errors[fault]))
+        self.api.faults.order(REPLY_LOST if fault == "lost" else Fault(errors[fault]), verb)
 
-    @rule(error=st.sampled_from([None, NotSent("broken"), WatchExpired("too old")]))
-    def break_watch(self, error: KubeError | None) -> None:
+    @rule(error=st.sampled_from([WatchEnded(), NotSent("broken"), WatchExpired("too old")]))
+    def break_watch(self, error: KubeError) -> None:
         self.api.break_watches(error)
 
     @rule()
     def switch_api(self) -> None:
-        going_down = self.api.down is None
+        going_down = self.down_since is None
         if self.down_since is not None and self.clock.seconds() - self.down_since > GRACE:
-            self.stale = {f"uid-pod-{number}" for number in range(1, self.assigned + 1)}
-        self.api.down = NotSent("down") if going_down else None
+            self.stale = set(self.assigned.values())
         self.down_since = self.clock.seconds() if going_down else None
         if going_down:
-            self.api.break_watches(NotSent("down"))
+            self.api.go_down(NotSent("down"))
+        else:
+            self.api.come_back()
 
-    @precondition(lambda self: self.api.down is None)
+    @precondition(lambda self: self.down_since is None)
     @rule(meanwhile=st.integers(0, 2))
     def long_outage(self, meanwhile: int) -> None:
         """Longer than the grace, with an operator that did not know of it."""
@@ -266,11 +269,10 @@ class ProxyMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """However it went, it ends in order."""
-        self.api.down = None
-        self.api._faults.clear()
-        for plural, _, name in list(self.api.objects):
-            if plural == ISOLATION_PODS.plural:
-                self.relabel(name, INSTANCE)  # what was hidden all the time is nobody's to settle
+        self.api.faults.clear()
+        for item in self.operator.all(ISOLATION_PODS):
+            # What was hidden all the time is nobody's to settle.
+            self.operator.relabel(item["metadata"]["name"], INSTANCE)
         for _ in range(50):
             self.clock.advance(1.0)
         drained = outcome_of(self.proxy.drain(5.0))
@@ -281,11 +283,11 @@ class ProxyMachine(RuleBasedStateMachine):
         assert not self.ports[0].open
         unfinished = {
             item["metadata"]["name"]: item["status"]["phase"]
-            for (plural, _, _), item in self.api.objects.items()
-            if plural == ISOLATION_PODS.plural and item["status"]["phase"] not in ("Released", "Returned")
+            for item in self.operator.all(ISOLATION_PODS)
+            if item["status"]["phase"] not in ("Released", "Returned")
         }
         assert not unfinished
-        lease = self.api.objects[("leases", "default", f"web-{INSTANCE}")]
+        lease = self.operator.get(LEASES, f"web-{INSTANCE}")
         assert lease["metadata"]["annotations"]["soh.re/ended"] == "true"
         assert not self.clock.getDelayedCalls()
 

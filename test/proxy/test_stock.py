@@ -9,7 +9,7 @@ from isoproxy.model.isolationpod import IsolationPod, Phase
 from isoproxy.model.parsing import parse
 from isoproxy.proxy.backend import Backend
 from isoproxy.proxy.stock import Return, Serve, Stock
-from test.proxy.memoryapi import INSTANCE, assigned
+from test.proxy.operator import INSTANCE, assigned
 
 
 def record(

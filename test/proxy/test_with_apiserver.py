@@ -21,8 +21,8 @@ from isoproxy.observe.accesslog import AccessLog
 from isoproxy.observe.metrics import Metrics
 from isoproxy.proxy.dialer import tcp_dialer
 from isoproxy.proxy.service import ProxyService
-from test.proxy.memoryapi import INSTANCE
 from test.proxy.net import PATIENCE, EchoFactory, connect_to, loopback, outcome_of, port_number, reactor, wait_until
+from test.proxy.operator import INSTANCE
 
 
 class Cluster:
