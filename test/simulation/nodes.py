@@ -1,27 +1,25 @@
-"""Nodes: they start a program for each Pod, say how it does, and end it. What a pod's image is called is its fate.
+"""Nodes: they start a program for each Pod, say how it does, and end it. What a pod's image is called is its fate."""
 
-Addresses are used again at once, and the last one first, where a pod ended because the operator ended it: whoever
-still dials it meets somebody else. Those of pods that ended otherwise are rested: that an address goes to another pod
-before anybody could hear of it is the one case that no proxy can tell.
-"""
-
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from isoproxy.kube.resources import PODS, Json
 from isoproxy.local.apiserver.errors import StatusError
 from isoproxy.local.apiserver.options import DeleteOptions
+from test.simulation.addresses import Addresses
 from test.simulation.history import History
 from test.simulation.server import Server
 from test.simulation.timeline import Timeline
 
 FATES = ("good", "slow", "never", "dies", "refuses", "silent", "flaps")
 NODES = 3
-REST_SECONDS = 600.0
 UNREACHABLE_SECONDS = 40.0
 EVICTION_SECONDS = 60.0
+LONGEST_FAILURE = 5.0
+"""Kubelets before 1.22 say that a pod which they evict has failed, while its program has yet to end."""
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +38,8 @@ class Program:
     ready: bool = False
     rests: bool = False
     """Its address is rested when it ends."""
+    grace: float | None = None
+    """How many seconds it had at most when it was told to end, None if it was not."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.uid[:8]})"
@@ -67,14 +67,16 @@ class Nodes:
         self._excused = excused
         self.programs: dict[str, Program] = {}
         """By uid, of Pods that exist."""
-        self._addresses: dict[str, Program] = {}
-        self._free: list[str] = [f"10.0.0.{number}" for number in range(250, 0, -1)]
+        self._addresses: Addresses[Program] = Addresses(timeline)
+        self._cordoned: set[int] = set()
+        self._silent: dict[int, list[Callable[[], None]]] = {}
+        """Of each node that is parted from the API server, what it has yet to say."""
         self._looking = False
         self._watch = server.watch(PODS, None, self._look_later)
 
     def at(self, ip: str) -> Program | None:
         """The program that has an address now."""
-        return self._addresses.get(ip)
+        return self._addresses.holder(ip)
 
     def of(self, name: str) -> Program | None:
         """The program of a Pod, by its name."""
@@ -91,24 +93,69 @@ class Nodes:
             self._end(program)
             self._report(program, {"phase": phase, "conditions": _ready(False)})
 
+    def evict(self, program: Program) -> None:
+        """Let a node end a program for want of room: its Pod has failed, and stays."""
+        if program.alive:
+            program.rests = True
+            delay = self._random.choice([0.0, self._random.uniform(0.0, LONGEST_FAILURE)])
+            self._timeline.after(delay, self._end, program)
+            why = "The node was low on resource: memory."
+            report = {"phase": "Failed", "reason": "Evicted", "message": why, "conditions": _ready(False)}
+            self._report(program, report)
+
     def lose(self, node: int) -> None:
         """Let a node fall silent for good: what runs there is gone, and nobody is told for a while."""
-        for program in self._on(node):
+        for program in self.on(node):
             program.rests = True
             self._end(program)
-            self._timeline.after(UNREACHABLE_SECONDS, self._report, program, {"conditions": _ready(False)})
+            self._timeline.after(UNREACHABLE_SECONDS, self._write, program, {"conditions": _ready(False)})
             self._timeline.after(EVICTION_SECONDS, self._remove, program)
 
     def reboot(self, node: int) -> None:
         """Let a node start anew: what ran there has failed, which it says when it is back."""
-        for program in self._on(node):
+        for program in self.on(node):
             program.rests = True
             self._end(program)
             report = {"phase": "Failed", "reason": "NodeReboot", "conditions": _ready(False)}
             self._timeline.after(self._random.uniform(1.0, 10.0), self._report, program, report)
 
-    def _on(self, node: int) -> Iterator[Program]:
-        return iter([program for program in self.living() if program.node == node % NODES])
+    def part(self, node: int) -> bool:
+        """Let nobody hear of a node, nor it of anybody: what runs there runs on, and can be connected to.
+
+        False if that is so already.
+        """
+        if node in self._silent:
+            return False
+        self._silent[node] = []
+        return True
+
+    def heal(self, node: int) -> None:
+        """Let a node be heard of again."""
+        for say in self._silent.pop(node, []):
+            say()
+        for program in self.on(node):
+            self._report(program, {"conditions": _ready(program.ready)})
+
+    def doubt(self, program: Program) -> None:
+        """Take a program for not Ready, as nobody has heard of its node."""
+        self._write(program, {"conditions": _ready(False)})
+
+    def cordon(self, node: int) -> None:
+        """Let nothing more begin on a node, unless there would be none left."""
+        if len(self._cordoned | {node}) < NODES:
+            self._cordoned.add(node)
+
+    def uncordon(self, node: int) -> None:
+        """Let pods begin on a node again."""
+        self._cordoned.discard(node)
+
+    def open(self) -> list[int]:
+        """The nodes on which something may begin."""
+        return [node for node in range(NODES) if node not in self._cordoned]
+
+    def on(self, node: int) -> list[Program]:
+        """Every program that runs on a node."""
+        return [program for program in self.living() if program.node == node]
 
     def _look_later(self) -> None:
         if not self._looking:
@@ -127,7 +174,14 @@ class Nodes:
             elif program is None:
                 self._admit(event.stored.object)
             elif "deletionTimestamp" in meta:
-                self._timeline.after(self._random.uniform(0.0, 1.0), self._finish, program)
+                self._told_to_end(program, meta["deletionGracePeriodSeconds"])
+
+    def _told_to_end(self, program: Program, grace: float) -> None:
+        """It may do so at once, or be killed when its time is up; who is told again has less time than before."""
+        if program.grace is None or grace < program.grace:
+            program.grace = grace
+            delay = self._random.choice([grace, self._random.uniform(0.0, grace)])
+            self._timeline.after(delay, self._finish, program)
 
     def _admit(self, pod: Json) -> None:
         meta = pod["metadata"]
@@ -138,24 +192,23 @@ class Nodes:
             uid=meta["uid"],
             service_uid=meta["labels"]["soh.re/service-uid"],
             fate=fate,
-            node=self._random.randrange(NODES),
+            node=self._random.choice(self.open()),
         )
         self.programs[program.uid] = program
         if "deletionTimestamp" in meta:
-            self._timeline.after(0.1, self._finish, program)
+            self._told_to_end(program, meta["deletionGracePeriodSeconds"])
         elif fate != "never":
             self._timeline.after(self._random.uniform(0.05, 0.8) * (25 if fate == "slow" else 1), self._start, program)
 
     def _start(self, program: Program) -> None:
-        if program.uid not in self.programs or program.rests:
-            return
-        if not self._free:
-            self._history.wrong("I4: pods are made without end")
+        if program.uid not in self.programs or program.rests or self._holds_back(program, self._start):
             return
         if not self._bind(program):
             return
-        program.ip = self._free.pop()
-        self._addresses[program.ip] = program
+        program.ip = self._addresses.give(program)
+        if not program.ip:
+            self._history.wrong("I4: pods are made without end")
+            return
         program.alive = True
         program.listening = program.fate != "refuses"
         self._report(program, {"phase": "Running", "podIP": program.ip, "conditions": _ready(False)})
@@ -183,7 +236,7 @@ class Nodes:
 
     def _finish(self, program: Program) -> None:
         """End what was told to end, and then its object."""
-        if program.uid in self.programs:
+        if program.uid in self.programs and not self._holds_back(program, self._finish):
             self._end(program)
             self._timeline.after(self._random.uniform(0.0, 0.3), self._remove, program)
 
@@ -193,15 +246,22 @@ class Nodes:
             program.rests = True  # it is never to start
             return
         program.alive = program.listening = False
-        del self._addresses[program.ip]
-        if program.rests:
-            self._timeline.after(REST_SECONDS, self._free.append, program.ip)
-        else:
-            self._free.append(program.ip)
+        self._addresses.take_back(program.ip, rests=program.rests)
         self._history.note(f"program of {program} ends")
         self._tell_ended(program)
 
+    def _holds_back(self, program: Program, act: Callable[..., None], *args: Json) -> bool:
+        """Whether its node is parted, so that it acts when it is back."""
+        if program.node not in self._silent:
+            return False
+        self._silent[program.node].append(partial(act, program, *args))
+        return True
+
     def _report(self, program: Program, status: Json) -> None:
+        if not self._holds_back(program, self._report, status):
+            self._write(program, status)
+
+    def _write(self, program: Program, status: Json) -> None:
         if program.uid in self.programs:
             with suppress(StatusError), self._history.acting(f"node-{program.node}"):
                 kind = self._server.kind(PODS)
@@ -214,6 +274,8 @@ class Nodes:
                 )
 
     def _remove(self, program: Program) -> None:
+        if self._holds_back(program, self._remove):
+            return
         with suppress(StatusError):
             options = DeleteOptions(uid=program.uid, grace_period_seconds=0)
             kind = self._server.kind(PODS)

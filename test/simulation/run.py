@@ -61,6 +61,7 @@ def _play(script: Script, happen: Callable[[World], None]) -> Result:
     globalLogPublisher.addObserver(world.history)
     try:
         happen(world)
+        world.await_home()
         if not world.history.wrongs:
             come_to_rest(world)
     finally:

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from random import Random
 
-from isoproxy.kube.resources import DEDICATED_SERVICES, NAMESPACES, Json, Resource
+from isoproxy.kube.resources import DEDICATED_SERVICES, Json, Resource
 from test.simulation.api import SimulatedApi
 from test.simulation.history import History
 from test.simulation.link import Link
 from test.simulation.machine import Machine
-from test.simulation.nodes import Nodes, Program
+from test.simulation.namespaces import Namespaces
+from test.simulation.nodes import NODES, Nodes, Program
 from test.simulation.oracle import Oracle
 from test.simulation.processes import SYSTEM, OperatorProcess, Process, ProxyProcess
 from test.simulation.script import Script
@@ -46,6 +47,15 @@ class World:
             ended=self._program_ended,
             excused=self.oracle.excused,
         )
+        self.namespaces = Namespaces(
+            timeline=self.timeline,
+            random=self.stream("namespaces"),
+            server=self.server,
+            history=self.history,
+            oracle=self.oracle,
+        )
+        self.is_homeless = False
+        """Whether the namespace is deleted, and has yet to be made anew."""
         self.operators: list[OperatorProcess] = []
         self.proxies: list[ProxyProcess] = []
         self.visitors: list[Visitor] = []
@@ -61,7 +71,7 @@ class World:
 
     def _begin(self) -> None:
         for namespace in (NAMESPACE, SYSTEM):
-            self.do(NAMESPACES, lambda core, kind, name=namespace: core.create(kind, "", {"metadata": {"name": name}}))
+            self.namespaces.create(namespace)
         for number, spec in enumerate(self.script.services):
             self.make_service(f"s{number}", dict(spec))
         for _ in range(self.script.operators):
@@ -124,8 +134,7 @@ class World:
         """Start another proxy of a service, in a new pod or again in that of one that died."""
         machine, api = self.machine("proxy")
         if not home:
-            self.homes += 1
-            home = f"home{self.homes}"
+            home = self._new_home()
         self.history.note(f"{machine.name} starts for {service[1]} in {home}")
         process = ProxyProcess(
             machine,
@@ -140,6 +149,17 @@ class World:
         )
         self.proxies.append(process)
         return process
+
+    def _new_home(self) -> str:
+        """The pod of a proxy, on a node on which something may begin."""
+        self.homes += 1
+        while self.homes % NODES not in self.nodes.open():
+            self.homes += 1
+        return f"home{self.homes}"
+
+    def proxies_on(self, node: int) -> list[ProxyProcess]:
+        """Every proxy that runs on a node."""
+        return [proxy for proxy in self.proxies if int(proxy.home.removeprefix("home")) % NODES == node]
 
     def _working(self, lately: float) -> int:
         """How many operators there are, or were within so many seconds: what they have begun may still come."""
@@ -182,6 +202,11 @@ class World:
             if self.history.wrongs:
                 return False
         return not self.history.wrongs
+
+    def await_home(self) -> None:
+        """Let time pass until there is the namespace, if it is to be made anew."""
+        while self.is_homeless and self.run(1.0):
+            pass
 
     def end(self) -> None:
         """Let no process do anything any more, not even when it is collected."""

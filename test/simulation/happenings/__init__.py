@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from isoproxy.local.apiserver.errors import StatusError
-from test.simulation.happenings import network, nodes, processes, users, visits
+from test.simulation.happenings import namespaces, network, nodes, processes, users, visits
 from test.simulation.happenings.kind import Kind
 from test.simulation.script import Happening
 from test.simulation.world import World
@@ -15,6 +15,7 @@ KINDS: Mapping[str, Kind] = {
     **network.HAPPENINGS,
     **nodes.HAPPENINGS,
     **users.HAPPENINGS,
+    **namespaces.HAPPENINGS,
 }
 LIKELIHOODS: Mapping[str, float] = {name: kind.likelihood for name, kind in KINDS.items()}
 

@@ -9,47 +9,52 @@ DRAIN_SECONDS = 10.0
 
 def _kill_proxy(world: World, which: float, amount: float) -> None:
     if (proxy := choose(world.proxies, which)) is not None:
-        _bury(world, proxy, amount)
-        world.timeline.after(seconds(amount), _start_if_missing, world, proxy.service, "")
+        bury(world, proxy, amount)
+        world.timeline.after(seconds(amount), start_if_missing, world, proxy.service)
 
 
 def _restart_proxy(world: World, which: float, amount: float) -> None:
     """Its container dies, and is started again in the same pod."""
     if (proxy := choose(world.proxies, which)) is not None:
-        _bury(world, proxy, amount)
-        world.timeline.after(seconds(amount, 5.0), _start_if_missing, world, proxy.service, proxy.home)
+        bury(world, proxy, amount)
+        world.timeline.after(seconds(amount, 5.0), start_if_missing, world, proxy.service, proxy.home)
 
 
-def _bury(world: World, proxy: ProxyProcess, amount: float) -> None:
+def bury(world: World, proxy: ProxyProcess, amount: float) -> None:
+    """End a proxy without a word; some of the programs that it was connected to end when they hear nothing more."""
     for number, program in enumerate(world.retire(proxy)):
         if (amount * 10 + number) % 2 < 1:
             world.nodes.crash(program, "Succeeded")
 
 
-def _start_if_missing(world: World, service: tuple[str, str], home: str) -> None:
+def start_if_missing(world: World, service: tuple[str, str], home: str = "") -> None:
+    """Start a proxy of a service, unless it has many."""
     if sum(one.service == service for one in world.proxies) < 4:
         world.start_proxy(service, home)
 
 
 def _drain_proxy(world: World, which: float, amount: float) -> None:
     proxy = choose([one for one in world.proxies if not one.draining], which)
-    if proxy is None:
-        return
-    timeout = DRAIN_SECONDS * amount * 4
-    proxy.drain(timeout, lambda: _drained(world, proxy))
+    if proxy is not None:
+        drain(world, proxy, DRAIN_SECONDS * amount * 4)
+        world.timeline.after(seconds(amount, 5.0), start_if_missing, world, proxy.service)
+
+
+def drain(world: World, proxy: ProxyProcess, timeout: float) -> None:
+    """Tell a proxy to end, whose connections have so many seconds left."""
+
+    def drained() -> None:
+        if proxy in world.proxies:
+            world.oracle.check_told([one for one in world.visitors if one.machine is proxy.machine])
+            world.retire(proxy)
+
+    proxy.drain(timeout, drained)
     world.timeline.after(timeout * 0.97, world.oracle.deadline_came, proxy.machine.name)
-    world.timeline.after(seconds(amount, 5.0), _start_if_missing, world, proxy.service, "")
-
-
-def _drained(world: World, proxy: ProxyProcess) -> None:
-    if proxy in world.proxies:
-        world.oracle.check_told([one for one in world.visitors if one.machine is proxy.machine])
-        world.retire(proxy)
 
 
 def _add_proxy(world: World, which: float, amount: float) -> None:
     if (service := choose(world.services(), which)) is not None:
-        _start_if_missing(world, (NAMESPACE, service["metadata"]["name"]), "")
+        start_if_missing(world, (NAMESPACE, service["metadata"]["name"]))
 
 
 def _stop(world: World, process: Process | None, amount: float) -> None:
