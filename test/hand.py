@@ -13,9 +13,10 @@ from test.memoryapi import MemoryApi, at_once
 class Hand:
     """The verbs as plain calls, which raise what the API client would."""
 
-    def __init__(self, core: Core, clock: IReactorTime) -> None:
+    def __init__(self, core: Core, clock: IReactorTime, *, collects: bool = True) -> None:
         self._core = core
         self._api = MemoryApi(core, clock)
+        self._api.collects = collects
 
     def get(self, resource: Resource, name: str, namespace: str = "default") -> Json:
         """Return an object as it is."""
