@@ -1,8 +1,5 @@
 """The facts of a Pod that decide what may be done with it."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from pydantic import AwareDatetime, Field
 
 from isoproxy.model import names
@@ -38,11 +35,18 @@ class StateDetail:
 
 
 @model
+class Running:
+    """Since when a container runs."""
+
+    started_at: AwareDatetime | None = None
+
+
+@model
 class ContainerState:
     """At most one of the three is set."""
 
     waiting: StateDetail | None = None
-    running: Mapping[str, Any] | None = None
+    running: Running | None = None
     terminated: StateDetail | None = None
 
 

@@ -188,8 +188,9 @@ class Reconciler(Service):
         current = self._publisher.current(service)
         known = memory.known_obstacles(service, self._time.monotonic())
         observed = replace(observed, obstacles={**known, **planned.obstacles})
-        self._herald.tell(service, troubles(observed, planned.entries), current.conditions)
-        wanted = status.status(observed, planned, current, self._publisher.now())
+        today = self._publisher.now()
+        self._herald.tell(service, troubles(observed, planned.entries, today), current.conditions)
+        wanted = status.status(observed, planned, current, today)
         wait = await self._publisher.publish(service, wanted)
         _raise_first(result.failures)
         if result.applied:

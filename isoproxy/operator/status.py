@@ -30,7 +30,7 @@ def status(observed: Observed, planned: Plan, before: DedicatedServiceStatus, no
     conditions = (
         _ready(observed, served=served),
         _progressing(observed, planned),
-        _degraded(observed, entries),
+        _degraded(observed, entries, now),
     )
     return DedicatedServiceStatus(
         total_targets=sum(not pod.ending for pod in observed.pods.values()),
@@ -84,8 +84,8 @@ def _progressing(observed: Observed, planned: Plan) -> Condition:
     return Condition(type="Progressing", status="False", reason="PoolFull", message="the pool is as wanted")
 
 
-def _degraded(observed: Observed, entries: tuple[Entry, ...]) -> Condition:
-    found = troubles(observed, entries)
+def _degraded(observed: Observed, entries: tuple[Entry, ...], now: datetime) -> Condition:
+    found = troubles(observed, entries, now)
     if not found:
         return Condition(type="Degraded", status="False", reason="AsWanted", message="")
     return Condition(

@@ -1,9 +1,10 @@
 """What is wrong with a service, from what a plan found. Pure."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from isoproxy.model.dedicatedservice import InvalidService
-from isoproxy.model.pod import Pod
+from isoproxy.model.pod import Pod, Running
 from isoproxy.operator import belonging
 from isoproxy.operator.actions import Child
 from isoproxy.operator.liveness import Verdict
@@ -12,6 +13,8 @@ from isoproxy.operator.standing import Entry, Standing
 
 _FAILING = (("ReplicaFailure", "True"), ("Progressing", "False"))
 """Conditions of a Deployment that cannot make its pods, or whose pods have not become ready in time."""
+RESTARTED_SECONDS = 300.0
+"""A container that has run for longer has left behind how it ended the last time, whatever it lacks now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,8 @@ class Trouble:
     gist: str = ""
 
 
-def troubles(observed: Observed, entries: tuple[Entry, ...]) -> list[Trouble]:
-    """Return what is wrong, the most telling first."""
+def troubles(observed: Observed, entries: tuple[Entry, ...], now: datetime) -> list[Trouble]:
+    """Return what is wrong, the most telling first. ``now`` is the time of day: it is compared with that of nodes."""
     found = [
         Trouble(obstacle.reason, obstacle.message, cause=child.name) for child, obstacle in observed.obstacles.items()
     ]
@@ -37,7 +40,7 @@ def troubles(observed: Observed, entries: tuple[Entry, ...]) -> list[Trouble]:
     if failing or observed.pacing.failures:
         why = failing or observed.pacing.trouble
         found.append(Trouble("PodsFailing", f"pods do not start: {why}", cause=why.partition(":")[0]))
-    found += _of_proxies(observed)
+    found += _of_proxies(observed, now)
     proxies = observed.proxies.values()
     deaf = {proxy.lease.listen_error for proxy in proxies if proxy.lease and proxy.verdict is Verdict.ALIVE} - {""}
     found += [Trouble("ListenFailed", error, cause=error) for error in sorted(deaf)]
@@ -50,11 +53,12 @@ def troubles(observed: Observed, entries: tuple[Entry, ...]) -> list[Trouble]:
     return found
 
 
-def _of_proxies(observed: Observed) -> list[Trouble]:
+def _of_proxies(observed: Observed, now: datetime) -> list[Trouble]:
     """Return what keeps proxies from running: of their pods, and of the Deployment where there are none to ask."""
     # Those that ended for good are replaced, and may be left lying for long.
     living = [pod for pod in observed.proxy_pods if not pod.ending and pod.status.phase not in ("Failed", "Succeeded")]
-    reasons = [why for pod in sorted(living, key=lambda pod: pod.metadata.name) if (why := _why_not_running(pod))][:1]
+    living.sort(key=lambda pod: pod.metadata.name)
+    reasons = [why for pod in living if (why := _why_not_running(pod, now))][:1]
     deployment = observed.children.get(Child.DEPLOYMENT)
     if deployment is not None and belonging.made_for(deployment.metadata, observed.service.metadata.uid):
         said = [condition for condition in deployment.conditions if (condition.type, condition.status) in _FAILING]
@@ -62,17 +66,23 @@ def _of_proxies(observed: Observed) -> list[Trouble]:
     return [Trouble("ProxiesFailing", f"a proxy does not run: {why}", cause=why.partition(":")[0]) for why in reasons]
 
 
-def _why_not_running(pod: Pod) -> str:
+def _why_not_running(pod: Pod, now: datetime) -> str:
     """Return why a proxy does not run, ``""`` where it does or is about to.
 
     Of one that is started again and again it is how it ended the last time: the same while it waits and while it tries.
     """
     for container in pod.status.container_statuses:
         ended, waiting = container.last_state.terminated, container.state.waiting
-        is_trying = container.state.running is not None and not pod.passes_probes
-        if ended is not None and (is_trying or (waiting is not None and waiting.reason == "CrashLoopBackOff")):
+        tries_again = not pod.passes_probes and _is_fresh(container.state.running, now)
+        if ended is not None and (tries_again or (waiting is not None and waiting.reason == "CrashLoopBackOff")):
             return ended.told
     return pod.trouble
+
+
+def _is_fresh(running: Running | None, now: datetime) -> bool:
+    """Whether a container was started just now."""
+    since = running.started_at if running is not None else None
+    return since is not None and (now - since).total_seconds() < RESTARTED_SECONDS
 
 
 def of_invalid(service: InvalidService) -> list[Trouble]:

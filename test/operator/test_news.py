@@ -10,7 +10,7 @@ from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator.liveness import Verdict
 from isoproxy.operator.news import RECOVERED, Told, news, of_end
 from isoproxy.operator.troubles import Trouble, troubles
-from test.operator.builders import Scene, pod
+from test.operator.builders import EPOCH, Scene, pod
 
 EXHAUSTED = Trouble("PoolExhausted", "3 connections wait", gist="connections wait")
 FAILING = Trouble("PodsFailing", "pods do not start: ErrImagePull: no such image", cause="ErrImagePull")
@@ -129,7 +129,7 @@ def test_what_is_wrong_in_a_pass_is_told_with_its_reason(
 ) -> None:
     scene = Scene(replicas=0, max_pods=3)
     situation(scene)
-    found, _ = news(troubles(scene.observed(), scene.plan().entries), None, ())
+    found, _ = news(troubles(scene.observed(), scene.plan().entries, EPOCH), None, ())
     by_reason: dict[str, list[str]] = {}
     for one in found:
         by_reason.setdefault(one.reason, []).append(one.note)

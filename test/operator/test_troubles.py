@@ -1,15 +1,17 @@
 """What keeps proxies from running is told as what their pods and their Deployment say."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from isoproxy.model.parsing import Json, parse
 from isoproxy.model.pod import Condition, Pod
+from isoproxy.model.timestamps import rfc3339
 from isoproxy.operator import belonging, childkinds
 from isoproxy.operator.actions import Child
-from isoproxy.operator.troubles import Trouble, troubles
+from isoproxy.operator.troubles import RESTARTED_SECONDS, Trouble, troubles
 from test.operator.builders import EPOCH, NAMESPACE, SERVICE, Scene
 
 NO_IMAGE = 'Container image "isoproxy:2" is not present with pull policy of Never'
@@ -35,10 +37,11 @@ def with_conditions(scene: Scene, *conditions: Condition) -> Scene:
 
 
 def found(scene: Scene) -> list[Trouble]:
-    return troubles(scene.observed(), scene.plan().entries)
+    return troubles(scene.observed(), scene.plan().entries, EPOCH)
 
 
 UNSCHEDULED = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}
+JUST_STARTED = {"running": {"startedAt": rfc3339(EPOCH)}}
 TERMINATED = [{"state": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}}]
 
 
@@ -77,7 +80,7 @@ def test_one_that_starts_or_runs_or_was_replaced_is_no_trouble(pod: Pod) -> None
     [
         {"terminated": {"reason": "OOMKilled", "exitCode": 137}},
         {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}},
-        {"running": {}},
+        {"running": {"startedAt": rfc3339(EPOCH - timedelta(seconds=RESTARTED_SECONDS - 1))}},
     ],
 )
 def test_one_that_is_started_again_and_again_is_told_as_one_trouble_until_it_is_ready(state: Json) -> None:
@@ -86,9 +89,18 @@ def test_one_that_is_started_again_and_again_is_told_as_one_trouble_until_it_is_
     scene.proxy_pods = [proxy_pod(phase="Running", containerStatuses=[container])]
     why = "OOMKilled (exit code 137)"
     assert found(scene) == [Trouble("ProxiesFailing", f"a proxy does not run: {why}", cause=why)]
-    running = [container | {"state": {"running": {}}}]
+    running = [container | {"state": JUST_STARTED}]
     ready = [{"type": "Ready", "status": "True"}]
     scene.proxy_pods = [proxy_pod(phase="Running", containerStatuses=running, conditions=ready)]
+    assert found(scene) == []
+
+
+@pytest.mark.parametrize("running", [{"startedAt": rfc3339(EPOCH - timedelta(seconds=RESTARTED_SECONDS))}, {}])
+def test_how_one_ended_that_has_run_ever_since_is_told_no_more(running: Json) -> None:
+    """It may fail its probes for a moment, long after: that is another matter, and may be none."""
+    container = {"restartCount": 1, "state": {"running": running}, "lastState": TERMINATED[0]["state"]}
+    scene = Scene().deploy()
+    scene.proxy_pods = [proxy_pod(phase="Running", containerStatuses=[container])]
     assert found(scene) == []
 
 
