@@ -74,6 +74,16 @@ class MemoryApi(CoreApi):
         for watch in list(self.watches):
             watch.fail(error)
 
+    def hold_watches(self) -> None:
+        """Let watches show nothing of what happens from now on, until they are resumed."""
+        for watch in self.watches:
+            watch.held = True
+
+    def resume_watches(self) -> None:
+        """Let watches show what they were kept from."""
+        for watch in self.watches:
+            watch.resume()
+
     def watch(
         self,
         resource: Resource,
@@ -95,7 +105,7 @@ class MemoryApi(CoreApi):
                 field_selector=field_selector,
             )
 
-        self.watches.append(MemoryWatch(begin, self._clock, self.watches.remove))
+        self.watches.append(MemoryWatch(begin, self._clock, self.watches.remove, selector=field_selector))
         return self.watches[-1]
 
     async def _request(
@@ -126,7 +136,13 @@ class MemoryWatch:
         begin: Callable[[Callable[[], None]], core_watch.Watch],
         clock: IReactorTime,
         closed: Callable[["MemoryWatch"], None],
+        *,
+        selector: str,
     ) -> None:
+        self.selector = selector
+        """Of fields."""
+        self.held = False
+        """It shows nothing."""
         self._begin = begin
         self._clock = clock
         self._closed = closed
@@ -152,6 +168,11 @@ class MemoryWatch:
         if self._error is None:
             self.fail(WatchEnded())
 
+    def resume(self) -> None:
+        """Show what it was kept from."""
+        self.held = False
+        self._wake_later()
+
     def fail(self, error: KubeError) -> None:
         """Show nothing any more but ``error``."""
         self._error = error
@@ -164,6 +185,8 @@ class MemoryWatch:
 
     def _take(self) -> None:
         assert self._watch is not None
+        if self.held:
+            return
         for event in self._call(self._watch.take):
             self._events.append(WatchEvent(cast(EventType, event.type), copied(event.stored.object)))
 

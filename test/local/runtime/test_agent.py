@@ -21,10 +21,11 @@ def test_after_a_stop_nothing_is_left_to_do() -> None:
 
 def test_a_node_that_may_not_be_registered_runs_pods_all_the_same() -> None:
     stage = Stage()
-    stage.api.fail = lambda verb, plural: Forbidden(403) if plural == "nodes" else None
+    stage.fail(Forbidden(403), plural="nodes")
     again = NodeAgent(stage.api, stage.runtime, stage.clock, name="another")
     again.start()
-    stage.api.add_pod("pod", SERVER, nodeName="another")
+    stage.user.add_pod("pod", SERVER, nodeName="another")
+    stage.pass_time(0.0)
     assert stage.running == {"pod"}
     stage.agent.stop()
     again.stop()
@@ -36,8 +37,8 @@ def test_a_node_of_a_cluster_leaves_binding_to_the_scheduler() -> None:
     stage.add("elsewhere", nodeName="another")
     stage.add("here", nodeName="one")
     assert stage.running == {"here"}
-    assert [path for _, path, _ in stage.api.calls if path.endswith("binding")] == []
-    assert stage.api.selectors == {"pods": "spec.nodeName=one"}
+    assert stage.api.count("create", "pods") == 0, "a binding is made"
+    assert [watch.selector for watch in stage.api.watches] == ["spec.nodeName=one"]
     stage.agent.stop()
 
 
@@ -46,7 +47,7 @@ def test_a_pod_that_is_bound_where_there_is_no_room_yet_waits_and_is_shown_as_bo
     stage.add("first", nodeName="one")
     stage.add("second", nodeName="one")
     assert stage.running == {"first"}
-    conditions = {one["type"]: one["status"] for one in stage.api.pod("second")["status"]["conditions"]}
+    conditions = {one["type"]: one["status"] for one in stage.user.pod("second")["status"]["conditions"]}
     assert (conditions["PodScheduled"], conditions["Ready"]) == ("True", "False")
     assert stage.container("second")["state"]["waiting"]["message"] == "1 pods run already"
     stage.runtime.end("first")
@@ -61,7 +62,7 @@ def test_an_agent_is_ready_when_it_is_registered_and_has_listed() -> None:
         stage = Stage(on_ready=lambda: ready.append("ready"), missing=missing)
         stage.pass_time(60.0)
         assert ready == [], missing
-        stage.api.fail = lambda verb, plural: None
+        stage.recover()
         stage.pass_time(60.0)
         assert ready == ["ready"]
         ready.clear()

@@ -5,42 +5,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.task import Clock
 
-from isoproxy.kube.api import Patch, PatchKind
 from isoproxy.kube.errors import Forbidden, NotSent
-from isoproxy.kube.resources import LEASES, Json, Resource
+from isoproxy.kube.resources import LEASES, NODES, Json, Resource
 from isoproxy.local.runtime.launch import Node
-from isoproxy.local.runtime.registration import Registration
+from isoproxy.local.runtime.registration import LEASE_NAMESPACE, Registration
 from isoproxy.local.runtime.writer import StatusWriter
-from test.local.runtime.fakeapi import FakeApi
+from test.hand import Hand
 from test.local.runtime.fakeruntime import FakeRuntime
-
-
-class HangingApi(FakeApi):
-    """Answers no patch while `hangs`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.hangs = False
-
-    async def patch(
-        self,
-        resource: Resource,
-        name: str,
-        patch: Patch,
-        *,
-        namespace: str | None = None,
-        subresource: str = "",
-        kind: PatchKind = PatchKind.MERGE,
-        strict: bool = False,
-    ) -> Json:
-        if self.hangs:
-            await Deferred[None]()
-        return await super().patch(
-            resource, name, patch, namespace=namespace, subresource=subresource, kind=kind, strict=strict
-        )
+from test.memoryapi import MemoryApi, make_core
 
 
 class Stage:
@@ -48,7 +23,9 @@ class Stage:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.api = HangingApi()
+        core = make_core(self.clock)
+        self.user = Hand(core, self.clock)
+        self.api = MemoryApi(core, self.clock)
         self.registered = 0
         writer = StatusWriter(self.api, self.clock, now=self.now, jitter=lambda: 0.5)
         gate = DeferredSemaphore(1)
@@ -74,17 +51,25 @@ class Stage:
 
     def calls(self) -> list[tuple[str, str]]:
         """What was written since the last time that we looked, as verb and plural."""
-        calls, self.api.calls = self.api.calls, []
-        return [(verb, path.rpartition("/")[2]) for verb, path, _ in calls]
+        requests, self.api.requests = self.api.requests, []
+        return [(verb, plural) for verb, plural, _ in requests if verb not in ("get", "list")]
 
     @property
     def ready(self) -> Any:
-        (condition,) = self.api.objects["nodes", "here"]["status"]["conditions"]
+        (condition,) = self.status["conditions"]
         return condition
 
     @property
+    def status(self) -> Any:
+        return self.user.get(NODES, "here")["status"]
+
+    def write_status(self, **status: Any) -> None:
+        """Change the Node's status in its place."""
+        self.user.patch(NODES, "here", {"status": status}, subresource="status")
+
+    @property
     def lease(self) -> Json:
-        return self.api.objects["leases", "here"]
+        return self.user.get(LEASES, "here", LEASE_NAMESPACE)
 
 
 @pytest.fixture
@@ -98,8 +83,9 @@ def stage() -> Iterator[Stage]:
 def test_a_new_node_gets_its_status_and_a_lease_that_it_owns(stage: Stage) -> None:
     stage.start()
     assert (stage.ready["type"], stage.ready["status"]) == ("Ready", "True")
-    assert stage.api.objects["nodes", "here"]["status"]["allocatable"]["pods"] == "7"
-    owner = {"apiVersion": "v1", "kind": "Node", "name": "here", "uid": "uid-of-here"}
+    assert stage.status["allocatable"]["pods"] == "7"
+    uid = stage.user.get(NODES, "here")["metadata"]["uid"]
+    owner = {"apiVersion": "v1", "kind": "Node", "name": "here", "uid": uid}
     assert stage.lease["metadata"]["ownerReferences"] == [owner]
     assert (stage.lease["spec"]["holderIdentity"], stage.lease["spec"]["leaseDurationSeconds"]) == ("here", 40)
     assert stage.registered == 1
@@ -117,7 +103,7 @@ def test_a_minute_costs_one_small_write_each_ten_seconds(stage: Stage) -> None:
 def test_a_node_from_an_earlier_start_is_taken_over(stage: Stage) -> None:
     stage.start()
     stage.registration.stop()
-    stage.api.objects["nodes", "here"]["status"] = {}
+    stage.write_status(conditions=None)
     stage.calls()
     again = stage.another()
     again.start()
@@ -129,24 +115,29 @@ def test_a_node_from_an_earlier_start_is_taken_over(stage: Stage) -> None:
 
 def test_a_node_that_was_deleted_comes_back_with_its_lease(stage: Stage) -> None:
     stage.start()
-    del stage.api.objects["nodes", "here"], stage.api.objects["leases", "here"]
+    stage.user.delete(NODES, "here")
+    assert not stage.user.has(LEASES, "here", LEASE_NAMESPACE), "it is the Node's"
     stage.pass_time(10.0)
     assert stage.ready["status"] == "True"
     assert stage.lease["spec"]["holderIdentity"] == "here"
 
 
 def test_it_is_registered_at_last_when_the_api_server_comes_late(stage: Stage) -> None:
-    stage.api.fail = lambda verb, plural: NotSent("away")
+    stage.api.faults.down = NotSent("away")
     stage.start()
     stage.pass_time(60.0)
     assert stage.registered == 0
-    stage.api.fail = lambda verb, plural: None
+    stage.api.come_back()
     stage.pass_time(7.0)
     assert stage.registered == 1
 
 
 def test_a_node_that_may_keep_no_lease_is_not_registered(stage: Stage) -> None:
-    stage.api.fail = lambda verb, plural: Forbidden(403) if plural == LEASES.plural else None
+    def refuse(verb: str, resource: Resource, name: str) -> None:
+        if resource is LEASES:
+            raise Forbidden(403)
+
+    stage.api.before = refuse
     stage.start()
     stage.pass_time(60.0)
     assert stage.registered == 0
@@ -154,10 +145,10 @@ def test_a_node_that_may_keep_no_lease_is_not_registered(stage: Stage) -> None:
 
 def test_after_an_outage_that_killed_it_in_others_eyes_it_says_that_it_lives(stage: Stage) -> None:
     stage.start()
-    stage.api.fail = lambda verb, plural: NotSent("away")
+    stage.api.faults.down = NotSent("away")
     stage.pass_time(60.0)
-    stage.api.objects["nodes", "here"]["status"]["conditions"] = [{"type": "Ready", "status": "Unknown"}]
-    stage.api.fail = lambda verb, plural: None
+    stage.write_status(conditions=[{"type": "Ready", "status": "Unknown"}])
+    stage.api.come_back()
     stage.pass_time(7.0)
     assert stage.ready["status"] == "True"
     assert stage.ready["lastTransitionTime"] >= "1970-01-01T00:01:00Z"
@@ -165,9 +156,9 @@ def test_after_an_outage_that_killed_it_in_others_eyes_it_says_that_it_lives(sta
 
 def test_a_request_that_hangs_is_given_up_in_time_for_the_next(stage: Stage) -> None:
     stage.start()
-    stage.api.hangs = True
+    stage.api.faults.holds = lambda verb, resource, name: verb == "patch"
     stage.pass_time(15.0)
-    stage.api.hangs = False
+    stage.api.faults.holds = lambda verb, resource, name: False
     stage.pass_time(6.0)
     assert stage.lease["spec"]["renewTime"] >= "1970-01-01T00:00:20"
 

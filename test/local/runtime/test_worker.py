@@ -1,13 +1,13 @@
 """One pod's life, told as flat scripts: a runtime in which nothing runs, an API server in memory, a clock."""
 
-import copy
 from collections.abc import Iterator
 
 import pytest
 
 from isoproxy.kube.errors import Forbidden, NotSent
-from isoproxy.kube.resources import PODS
+from isoproxy.kube.resources import PODS, Json
 from isoproxy.local.runtime.facts import CannotRun
+from test.faults import Fault
 from test.local.runtime.stage import SERVER, Stage
 
 
@@ -51,8 +51,8 @@ def test_a_pod_deleted_in_its_back_off_goes_at_once(stage: Stage) -> None:
     for _ in range(2):
         stage.runtime.end("pod", code=1)
         stage.pass_time(0.1)
-    stage.api.delete_pod("pod")
-    assert ("pods", "pod") not in stage.api.objects
+    stage.delete()
+    assert not stage.user.has_pod("pod")
     stage.pass_time(1000.0)
     assert stage.running == set()
 
@@ -68,19 +68,20 @@ def test_a_lost_pod_that_may_not_restart_has_failed(stage: Stage) -> None:
 def test_a_deletion_gives_its_grace_and_a_second_one_may_shorten_it(stage: Stage) -> None:
     stage.add(terminationGracePeriodSeconds=60)
     stage.calls()
-    stage.api.delete_pod("pod", grace=30)
-    stage.api.delete_pod("pod", grace=2)
+    stage.delete(grace=30)
+    stage.delete(grace=2)
     assert stage.calls("terminate") == [("terminate", "pod", 30.0), ("terminate", "pod", 2.0)]
-    assert ("pods", "pod") in stage.api.objects
+    assert stage.user.has_pod("pod")
     stage.runtime.end("pod", 143)
-    assert ("pods", "pod") not in stage.api.objects
+    stage.pass_time(0.0)
+    assert not stage.user.has_pod("pod")
     assert stage.calls("finish", "forget") == [("finish", "pod"), ("forget", "pod")]
 
 
 def test_a_pod_whose_object_vanished_gets_the_grace_of_its_spec(stage: Stage) -> None:
     stage.add(terminationGracePeriodSeconds=7)
     stage.calls()
-    stage.api.remove_pod("pod")
+    stage.delete(grace=0)
     assert stage.calls("terminate", "forget") == [("terminate", "pod", 7.0)]
     stage.runtime.end("pod", 143)
     assert stage.calls("forget") == [("forget", "pod")]
@@ -90,37 +91,38 @@ def test_the_output_of_a_pod_that_ended_stays_until_its_object_goes(stage: Stage
     stage.add()
     stage.runtime.end("pod")
     assert stage.calls("finish", "forget") == [("finish", "pod")]
-    stage.api.remove_pod("pod")
+    stage.delete(grace=0)
     assert stage.calls("finish", "forget") == [("forget", "pod")]
 
 
 def test_a_deletion_is_asked_for_until_it_is_answered(stage: Stage) -> None:
     stage.add()
-    stage.runtime.end("pod")
-    failures = [NotSent("away")] * 3
-    stage.api.fail = lambda verb, plural: failures.pop() if verb == "delete" and failures else None
-    stage.api.delete_pod("pod")
+    stage.delete()
+    stage.api.faults.order(Fault(NotSent("away")), "delete", times=3)
+    stage.runtime.end("pod", 143)
+    assert stage.user.has_pod("pod")
     for _ in range(4):
         stage.pass_time(1.0)
-    assert ("pods", "pod") not in stage.api.objects
+    assert not stage.user.has_pod("pod")
     assert stage.calls("forget") == [("forget", "pod")]
 
 
 def test_a_deletion_that_is_refused_harms_nobody(stage: Stage) -> None:
     stage.add()
-    stage.runtime.end("pod")
-    stage.api.fail = lambda verb, plural: Forbidden(403) if verb == "delete" else None
-    stage.api.delete_pod("pod")
+    stage.delete()
+    stage.fail(Forbidden(403), verb="delete")
+    stage.runtime.end("pod", 143)
     stage.pass_time(100.0)
+    assert stage.user.has_pod("pod")
     stage.add("another")
     assert stage.running == {"another"}
 
 
 def test_a_binding_that_is_refused_fails_the_pod_and_says_so(stage: Stage) -> None:
-    stage.api.fail = lambda verb, plural: Forbidden(403, message="no") if verb == "create" else None
+    stage.fail(Forbidden(403, message="no"), verb="create")
     stage.add()
     stage.pass_time(0.1)
-    assert stage.api.pod("pod")["status"]["reason"] == "BindingRefused"
+    assert stage.user.pod("pod")["status"]["reason"] == "BindingRefused"
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,7 @@ def test_a_thousand_pods_that_fail_in_turn_fail_one_by_one() -> None:
     stage.add("first")
     stage.runtime.refusal = CannotRun("NoAddress", "none left")
     for number in range(1000):
-        stage.api.add_pod(f"pod-{number}", SERVER)
+        stage.user.add_pod(f"pod-{number}", SERVER)
     stage.runtime.end("first")
     for _ in range(1001):
         stage.pass_time(0.0)
@@ -182,7 +184,7 @@ def test_running_and_ready_are_written_together_if_one_follows_the_other(stage: 
     stage.pass_time(0.05)
     stage.runtime.listening["pod"]()
     stage.pass_time(0.0)
-    assert [status["containerStatuses"][0]["ready"] for status in stage.api.statuses] == [True]
+    assert [status["containerStatuses"][0]["ready"] for status in stage.statuses()] == [True]
 
 
 def test_a_pod_that_is_slow_to_listen_is_shown_running_first(stage: Stage) -> None:
@@ -190,7 +192,7 @@ def test_a_pod_that_is_slow_to_listen_is_shown_running_first(stage: Stage) -> No
     stage.pass_time(0.2)
     stage.runtime.listening["pod"]()
     stage.pass_time(0.0)
-    assert [status["containerStatuses"][0]["ready"] for status in stage.api.statuses] == [False, True]
+    assert [status["containerStatuses"][0]["ready"] for status in stage.statuses()] == [False, True]
 
 
 def test_a_cluster_that_took_the_node_for_dead_is_told_again_that_a_pod_is_ready(stage: Stage) -> None:
@@ -198,24 +200,24 @@ def test_a_cluster_that_took_the_node_for_dead_is_told_again_that_a_pod_is_ready
     stage.runtime.listening["pod"]()
     stage.pass_time(0.0)
     for _ in range(2):  # however often
-        pod = copy.deepcopy(stage.api.pod("pod"))
-        pod["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
-        stage.api.put(PODS, pod, "MODIFIED")
+        unready: Json = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
+        stage.user.patch(PODS, "pod", unready, subresource="status")
+        stage.pass_time(0.0)
         stage.pass_time(2.0)
         assert stage.is_ready()
-    assert len(stage.api.statuses) == 3
+    assert len(stage.statuses()) == 3
 
 
 def test_what_the_watch_shows_late_is_no_contradiction(stage: Stage) -> None:
     stage.add()
-    old = copy.deepcopy(stage.api.pod("pod"))
+    stage.api.hold_watches()
+    stage.user.patch(PODS, "pod", {"metadata": {"labels": {"touched": "while-it-starts"}}})
     stage.runtime.listening["pod"]()
     stage.pass_time(0.0)
-    new = copy.deepcopy(stage.api.pod("pod"))
-    for pod in (old, new):
-        stage.api.put(PODS, pod, "MODIFIED")
+    assert stage.is_ready()
+    stage.api.resume_watches()
     stage.pass_time(10.0)
-    assert len(stage.api.statuses) == 1
+    assert len(stage.statuses()) == 1
 
 
 def test_pods_start_in_turn_each_when_one_before_it_is_ready_or_slow() -> None:
@@ -239,8 +241,8 @@ def test_a_pod_that_ends_or_goes_makes_way_for_the_next() -> None:
     stage.runtime.end("a", 1)
     stage.pass_time(0.0)
     assert stage.running == {"b"}
-    stage.api.delete_pod("c")  # while it waits for its turn
-    stage.api.delete_pod("b")
+    stage.delete("c")  # while it waits for its turn
+    stage.delete("b")
     stage.runtime.end("b", 143)
     stage.pass_time(0.0)
     assert stage.running == {"d"}
