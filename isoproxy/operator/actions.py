@@ -42,7 +42,7 @@ class Child(enum.Enum):
 class ApplyChild:
     """Make a child what its manifest says, if it still is as seen; None: if it is not there yet.
 
-    ``repairs`` is whether that is because somebody else changed it.
+    ``repairs`` is whether that is because somebody else changed it, or deleted it.
     """
 
     child: Child

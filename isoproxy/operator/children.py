@@ -77,8 +77,10 @@ def _due(child: Child, wanted: Wanted, observed: Observed) -> _Due | Obstacle | 
         return taken(title(child, observed.service))
     if child in observed.obstacles:
         return observed.obstacles[child]
+    if seen is None and child in observed.remade:
+        return contested(title(child, observed.service))
     if seen is None:
-        return _Due(None)
+        return _Due(None, repairs=applied is not None)
     # Not by us yet, or another: what is there is not compared.
     if applied is None or applied.manifest != wanted.manifest:
         return _Due(seen.metadata.resource_version)
@@ -95,6 +97,11 @@ def put_right(action: ApplyChild, seen: ChildObject | None, made: ChildObject) -
     return action.repairs and seen is not None and _decided(seen, said) != _decided(made, said)
 
 
+def made_again(action: ApplyChild, seen: ChildObject | None) -> bool:
+    """Return whether an apply made what others had deleted."""
+    return action.repairs and seen is None
+
+
 def taken(title: str) -> Obstacle:
     """Return the obstacle that a child's name is someone else's; ``title`` is its kind and name."""
     return Obstacle("NameTaken", f"{title} belongs to someone else")
@@ -106,8 +113,8 @@ def refused(title: str, why: str) -> Obstacle:
 
 
 def contested(title: str) -> Obstacle:
-    """Return the obstacle that others undo what is put right of a child."""
-    return Obstacle("Contested", f"{title} is changed by others again and again")
+    """Return the obstacle that others undo what is put right of a child, or delete it whenever it is made."""
+    return Obstacle("Contested", f"{title} is changed or deleted by others again and again")
 
 
 def is_obstacle(child: Child, error: ApiError) -> bool:

@@ -1,6 +1,8 @@
-"""Children that others change again and again are put right ever more rarely: two who never yield would storm the API.
+"""Children that others change or delete again and again are put right ever more rarely: two who never yield would
+storm the API.
 
-Pure. The usual other hand is an operator of an older version that is about to end.
+Pure. The usual other hand is an operator of an older version that is about to end, and, where the deletion of a service
+is known to the cluster's garbage collector earlier than to us, that.
 """
 
 from collections.abc import Collection, Mapping

@@ -26,6 +26,9 @@ class Memory:
     applied: dict[Child, Applied] = field(default_factory=dict)
     obstacles: Obstacles = field(default_factory=Obstacles)
     contests: Contests = field(default_factory=Contests)
+    """About children that others change."""
+    losses: Contests = field(default_factory=Contests)
+    """About those that others delete: of one that was changed, a deletion is the first all the same."""
     name: tuple[str, str] = ("", "")
     untaken: Mapping[str, str] = field(default_factory=dict)
     """Why a Pod was not taken, by the uid of its record."""
@@ -39,5 +42,5 @@ class Memory:
 
     def known_obstacles(self, service: DedicatedService, now: float) -> dict[Child, Obstacle]:
         """Return what is in the way as users see it: what is just being tried again, or undone by others, still is."""
-        lasting = self.contests.lasting(now)
+        lasting = self.contests.lasting(now) | self.losses.lasting(now)
         return {child: contested(title(child, service)) for child in lasting} | dict(self.obstacles.known())

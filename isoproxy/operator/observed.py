@@ -100,8 +100,9 @@ class Observed:
     ``pods`` and ``proxies`` are keyed by name and by instance; ``since`` tells from when (monotonic seconds) each fact
     has held; ``unseen_pods`` counts creations of unknown outcome; ``untaken`` says why a Pod was not taken, by the uid
     of its record. ``obstacles`` are of children not to be tried again yet, ``contested`` are those not to be put right
-    again yet; ``family`` is what the last pass found them to be. ``proxy_image`` is None where the service's proxies
-    are somebody else's business; ``proxy_pods`` are known only where they are not.
+    again yet, ``remade`` those not to be made again yet; ``family`` is what the last pass found them
+    to be. ``proxy_image`` is None where the service's proxies are somebody else's business; ``proxy_pods`` are known
+    only where they are not.
     """
 
     service: DedicatedService
@@ -112,6 +113,7 @@ class Observed:
     applied: Mapping[Child, Applied] = field(default_factory=dict)
     obstacles: Mapping[Child, Obstacle] = field(default_factory=dict)
     contested: frozenset[Child] = frozenset()
+    remade: frozenset[Child] = frozenset()
     proxy_image: ProxyImage | None = None
     proxy_pods: tuple[Pod, ...] = ()
     family: Family | None = None

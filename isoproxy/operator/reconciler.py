@@ -23,7 +23,7 @@ from isoproxy.operator import belonging, status
 from isoproxy.operator.actions import ApplyChild, Child
 from isoproxy.operator.apply import Applier, Result
 from isoproxy.operator.childkinds import find, resource_of
-from isoproxy.operator.children import put_right
+from isoproxy.operator.children import made_again, put_right
 from isoproxy.operator.cluster import Cluster
 from isoproxy.operator.herald import Herald
 from isoproxy.operator.housekeeping import Housekeeping
@@ -230,6 +230,8 @@ class Reconciler(Service):
         memory.applied |= result.applied
         memory.obstacles = memory.obstacles.after(tried, applied=result.applied, met=result.obstacles, now=now)
         memory.contests = memory.contests.after([action.child for action in repaired], now)
+        remade = [action.child for action, _ in done if made_again(action, seen.get(action.child))]
+        memory.losses = memory.losses.after(remade, now)
 
     def _observe(self, service: DedicatedService, memory: Memory) -> Observed:
         meta, uid, now = service.metadata, service.metadata.uid, self._time.monotonic()
@@ -245,6 +247,7 @@ class Reconciler(Service):
             applied=memory.applied,
             obstacles=memory.obstacles.standing(now),
             contested=memory.contests.paused(now),
+            remade=memory.losses.paused(now),
             proxy_image=self._proxy_image,
             proxy_pods=tuple(belonging.proxy_pods(meta, cluster.proxy_pods.of(uid, now))),
             family=memory.family,

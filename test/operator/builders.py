@@ -178,6 +178,7 @@ class Scene:
         self.proxy_image: ProxyImage | None = None
         self.obstacles: dict[Child, Obstacle] = {}
         self.contested: frozenset[Child] = frozenset()
+        self.remade: frozenset[Child] = frozenset()
         self.proxy_pods: list[Pod] = []
         self.stand()
         self.unseen_pods = 0
@@ -281,6 +282,7 @@ class Scene:
             applied=self.applied,
             obstacles=self.obstacles,
             contested=self.contested,
+            remade=self.remade,
             proxy_image=self.proxy_image,
             proxy_pods=tuple(self.proxy_pods),
             family=self.family,

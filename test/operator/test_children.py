@@ -12,7 +12,7 @@ from isoproxy.model.metadata import OwnerReference
 from isoproxy.model.proxies import ProxyImage
 from isoproxy.operator.actions import ApplyChild, Child
 from isoproxy.operator.childkinds import STAGES, WALLS, find, resources
-from isoproxy.operator.children import put_right
+from isoproxy.operator.children import made_again, put_right
 from isoproxy.operator.observed import Obstacle
 from test.operator.builders import Scene, applied_by, made, service, touched
 
@@ -213,6 +213,16 @@ class TestAChild:
         assert put_right(repair, seen, before)
         assert not put_right(repair, seen, newer)
         assert not put_right(replace(repair, repairs=False), seen, before), "its user did that"
+        assert not made_again(repair, seen)
+
+    def test_is_made_again_where_it_was_there_before_and_not_where_it_is_new(self, child: Child) -> None:
+        scene = Scene(replicas=0).deploy()
+        scene.children.pop(child)
+        [again] = applies(scene)
+        assert made_again(again, None)
+        assert not put_right(again, None, scene.applied.pop(child).result)
+        [new] = applies(scene)
+        assert not made_again(new, None)
 
 
 @pytest.mark.parametrize("child", list(Child))
@@ -237,6 +247,14 @@ class TestAContestedChild:
         scene.contested = frozenset({child})
         scene.children.pop(child)
         assert set(applied(scene)) == {child}
+
+    def test_is_left_for_a_while_where_it_was_deleted_just_after_it_was_made_again(self, child: Child) -> None:
+        scene = Scene(replicas=3).deploy()
+        scene.remade = frozenset({child})
+        assert not scene.plan().obstacles, "as long as it is there"
+        scene.children.pop(child)
+        assert not applied(scene)
+        assert scene.plan().obstacles[child].reason == "Contested"
 
 
 def test_what_its_user_changes_is_not_held_up_by_others() -> None:

@@ -168,6 +168,21 @@ def test_a_deleted_child_is_made_again(world: DeployingWorld) -> None:
     assert world.one(SERVICES)["spec"] == before["spec"]
 
 
+def test_one_that_is_deleted_whenever_it_is_there_is_made_ever_more_rarely_and_told(world: DeployingWorld) -> None:
+    """As garbage collection does where a service's deletion is not seen yet."""
+    world.service()
+    world.settle(5)
+    world.api.requests.clear()
+    for _ in range(600):
+        if world.all(SERVICES):
+            world.do(world.hand.delete(SERVICES, "s-proxy", namespace="n"))
+        world.settle(0.1)
+    assert 4 <= world.applied().count((SERVICES.plural, "s-proxy")) <= 7
+    assert world.condition("Degraded")["reason"] == "Contested"
+    world.settle(60, step=0.5)
+    assert names_of(world.all(SERVICES)) == {"s-proxy"}
+
+
 def test_what_is_no_longer_asked_for_goes_also_after_a_restart(world: DeployingWorld) -> None:
     world.service(service={"port": 7000, "annotations": {"a": "b", "c": "d"}})
     world.settle(5)
@@ -318,7 +333,7 @@ def test_a_hand_that_never_yields_is_told_and_not_raced(world: DeployingWorld) -
     assert 3 <= len(world.applied()) <= 8
     degraded = world.condition("Degraded")
     assert degraded["reason"] == "Contested"
-    assert "Deployment s-proxy is changed by others again and again" in degraded["message"]
+    assert "Deployment s-proxy is changed or deleted by others again and again" in degraded["message"]
     assert degraded["lastTransitionTime"] == since, "it does not come and go with each repair"
     world.api.after = lambda verb, resource, name: None
     world.settle(140, step=0.5)
