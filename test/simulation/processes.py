@@ -104,6 +104,8 @@ class ProxyProcess(Process):
         self.service = service
         self.visitors: dict[Wire, Visitor] = {}
         self.draining = False
+        self.dial_seconds = DIAL
+        """In which time a pod accepts, if it does."""
         self._random = random
         self._timeline = timeline
         self._nodes = nodes
@@ -179,7 +181,7 @@ class ProxyProcess(Process):
         """Send the first packet."""
         dial: Deferred[Any] = Deferred()
         self._oracle.dials(self.machine.name, pod.uid, lambda: not dial.called)
-        self._timeline.after(self._random.uniform(*DIAL), self._syn, pod, dial)
+        self._timeline.after(self._random.uniform(*self.dial_seconds), self._syn, pod, dial)
         return dial
 
     def _syn(self, pod: Backend, dial: Deferred[Any]) -> None:
@@ -188,7 +190,9 @@ class ProxyProcess(Process):
 
     def _relay(self, client: Wire, backend: Wire, early: bytes, eof: bool) -> SimulatedRelay:
         assert backend.program is not None
-        return SimulatedRelay(self.machine, self._timeline, self.visitors[client], backend.program, self._oracle)
+        visitor = self.visitors[client]
+        self._oracle.handed_over(visitor, early, eof)
+        return SimulatedRelay(self.machine, self._timeline, visitor, backend.program, self._oracle)
 
     # Its end
 

@@ -34,6 +34,8 @@ class Manner(Enum):
 
 
 PATIENCE_SECONDS = 0.3
+PAUSE_SECONDS = 0.1
+"""Between the two things that are sent by who asks before it is served."""
 FLOOD = 70_000
 WORD_SECONDS = 1.0
 
@@ -73,6 +75,8 @@ class Visitor:
     wire: Wire | None = None
     relay: "SimulatedRelay | None" = None
     program: Program | None = None
+    sent: bytes = b""
+    """What it sent before it was served."""
     shut_at: float | None = None
     broke_off: bool = False
     accepted: bool = False
@@ -97,8 +101,9 @@ class Visitor:
         self.protocol.makeConnection(self.wire)  # type: ignore[no-untyped-call]  # Twisted's
         if self.manner in (Manner.ASKS_AT_ONCE, Manner.ASKS_AND_SHUTS):
             self._send(b"hello")
+            self.machine.callLater(PAUSE_SECONDS, self._send, b", is anybody there?")
         elif self.manner is Manner.FLOODS:
-            self._send(bytes(FLOOD))
+            self._send((b"flood" * FLOOD)[:FLOOD])
         if self.manner is Manner.ASKS_AND_SHUTS:
             self._shut_down()
         elif self.manner in (Manner.HANGS_UP, Manner.GIVES_UP):
@@ -115,7 +120,8 @@ class Visitor:
         return self.wire is not None and self.wire.open and self.relay is None
 
     def _send(self, data: bytes) -> None:
-        if self.waits and self.protocol is not None:
+        if self.waits and self.shut_at is None and self.protocol is not None:
+            self.sent += data
             self.protocol.dataReceived(data)
 
     def _shut_down(self) -> None:

@@ -1,6 +1,6 @@
 """I1: a pod is assigned to one proxy, and serves at most one connection, ever: the one that was meant for it."""
 
-from isoproxy.kube.resources import ISOLATION_PODS
+from isoproxy.kube.resources import ISOLATION_PODS, Json
 from test.simulation.nodes import Program
 from test.simulation.oracle.cluster import Change
 from test.simulation.oracle.scene import Scene
@@ -27,5 +27,14 @@ class Assignments:
         if change.before is None:
             return
         before, now = change.before["spec"], change.now["spec"]
+        if now["proxy"] and not before["proxy"]:
+            self._check_same_service(change.now)
         if before["proxy"] and any(before[name] != now[name] for name in ("proxy", "podIP", "podUID")):
             self._scene.wrong(f"I1: {change.now['metadata']['name']} was assigned twice")
+
+    def _check_same_service(self, record: Json) -> None:
+        """Another service of the name, from before or after, is another."""
+        meta, instance = record["metadata"], record["spec"]["proxy"]
+        made_for, of = meta["labels"]["soh.re/service-uid"], self._scene.cluster.service_of[instance]
+        if made_for != of:
+            self._scene.wrong(f"I1: {meta['name']} was made for {made_for}, and is assigned to {instance} of {of}")

@@ -54,6 +54,8 @@ class Cluster:
         """What each service has been asked for since when, by its name: of all that ever had that name."""
         self.deleted: set[str] = set()
         """Names of services of which one was deleted."""
+        self.service_of: dict[str, str] = {}
+        """The uid of the service that an instance is of, as its Lease says."""
         self._renewed: dict[str, float] = {}
         self._ended: set[str] = set()
         self.tell(DEDICATED_SERVICES, self._service_changed)
@@ -119,6 +121,7 @@ class Cluster:
         if change.gone:
             return
         instance = change.now["spec"]["holderIdentity"]
+        self.service_of[instance] = change.now["metadata"].get("labels", {}).get("soh.re/service-uid", "")
         self._renewed[instance] = self._timeline.now
         if "soh.re/ended" in change.now["metadata"].get("annotations", {}):
             self._ended.add(instance)

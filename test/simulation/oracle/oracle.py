@@ -14,6 +14,7 @@ from test.simulation.oracle.limits import Limits
 from test.simulation.oracle.outcomes import Outcomes
 from test.simulation.oracle.queues import Queues
 from test.simulation.oracle.records import Records
+from test.simulation.oracle.relays import Relays
 from test.simulation.oracle.scene import Scene
 from test.simulation.oracle.sessions import Sessions
 from test.simulation.oracle.walls import Walls
@@ -46,6 +47,7 @@ class Oracle:
         self._gone = Gone(scene)
         self._outcomes = Outcomes(scene)
         self._queues = Queues(scene)
+        self._relays = Relays(scene)
         self._others = (Records(scene), Ceiling(scene, working=working, elects=elects), Walls(scene))
         self.deadline_came = self._sessions.deadline_came
 
@@ -66,6 +68,10 @@ class Oracle:
     def accepts(self, program: Program, record_uid: str, process: str) -> None:
         """A proxy's connection, meant for the pod of an IsolationPod, is accepted by a program."""
         self._assignments.accepts(program, record_uid, process)
+
+    def handed_over(self, visitor: Visitor, early: bytes, eof: bool) -> None:
+        """A relay is made for a visitor, and given what it has sent, and whether that was all."""
+        self._relays.handed_over(self._scene.visits.of(visitor), early, eof)
 
     def served(self, visitor: Visitor, program: Program) -> None:
         """A visitor has its pod."""
