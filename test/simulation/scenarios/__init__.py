@@ -1,0 +1,14 @@
+"""The traps that were found on paper, each played out: what is written here happens, the rest is undisturbed."""
+
+from collections.abc import Mapping
+
+from test.simulation.scenarios import assignments, pods, proxies, users
+from test.simulation.scenarios.playing import Scenario
+from test.simulation.script import Script
+
+SCENARIOS: Mapping[str, tuple[Script, Scenario]] = {
+    **assignments.SCENARIOS,
+    **proxies.SCENARIOS,
+    **pods.SCENARIOS,
+    **users.SCENARIOS,
+}
