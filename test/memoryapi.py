@@ -165,8 +165,9 @@ class MemoryWatch:
         return self._events.popleft()
 
     def close(self) -> None:
+        """End it for good; nobody waits for an event of it then."""
         if self._error is None:
-            self.fail(WatchEnded())
+            self._end(WatchEnded())
 
     def resume(self) -> None:
         """Show what it was kept from."""
@@ -175,13 +176,17 @@ class MemoryWatch:
 
     def fail(self, error: KubeError) -> None:
         """Show nothing any more but ``error``."""
+        self._end(error)
+        self._wake()
+
+    def _end(self, error: KubeError) -> None:
         self._error = error
         self._closed(self)
         if self._watch is not None:
             self._watch.close()
         if self._waking is not None:
             self._waking.cancel()
-        self._wake()
+            self._waking = None
 
     def _take(self) -> None:
         assert self._watch is not None
