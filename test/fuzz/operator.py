@@ -3,7 +3,6 @@
 import random
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from isoproxy.kube.api import ListResult
@@ -14,7 +13,7 @@ from isoproxy.observe.metrics import Metrics
 from isoproxy.operator.reconciler import Reconciler
 from isoproxy.timesource import TimeSource
 from test.fuzz.failures import told_in_lines
-from test.memoryapi import MemoryApi, make_core
+from test.memoryapi import MemoryApi, at_once, make_core
 
 SECONDS = 40
 """Of the clock: long enough for a dead proxy to be given up, and for every back-off."""
@@ -43,9 +42,9 @@ def run(data: bytes) -> None:
         return
     clock = Clock()
     hand = MemoryApi(make_core(clock), clock)
-    _do(hand.create(NAMESPACES, {"metadata": {"name": "n"}}))
+    at_once(hand.create(NAMESPACES, {"metadata": {"name": "n"}}))
     manifest = {"metadata": {"name": "good"}, "spec": {"image": "i", "replicas": WANTED}}
-    _do(
+    at_once(
         hand.create(
             DEDICATED_SERVICES, manifest | {"apiVersion": "soh.re/v1alpha1", "kind": "DedicatedService"}, namespace="n"
         )
@@ -66,8 +65,8 @@ def run(data: bytes) -> None:
             clock.advance(1.0)
         assert ended.called
     labels = {"label_selector": "soh.re/service=good"}
-    assert len(_do(hand.list(ISOLATION_PODS, **labels)).items) == WANTED
-    assert len(_do(hand.list(PODS, **labels)).items) == WANTED
+    assert len(at_once(hand.list(ISOLATION_PODS, **labels)).items) == WANTED
+    assert len(at_once(hand.list(PODS, **labels)).items) == WANTED
 
 
 def _sound(extra: Any) -> dict[str, list[Json]]:
@@ -76,9 +75,3 @@ def _sound(extra: Any) -> dict[str, list[Json]]:
         return {}
     lists = {plural: found for plural, found in extra.items() if isinstance(found, list)}
     return {plural: [item for item in found if not fault(item)] for plural, found in lists.items()}
-
-
-def _do(coroutine: Any) -> Any:
-    done: list[Any] = []
-    Deferred.fromCoroutine(coroutine).addCallback(done.append)
-    return done[0]

@@ -3,21 +3,20 @@
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 
-from isoproxy.kube.api import Patch, PatchKind
 from isoproxy.kube.candidate import RENEW_SECONDS, RETRY_SECONDS
 from isoproxy.kube.election import TRY_SECONDS, Election
 from isoproxy.kube.errors import Forbidden, NotSent, ServerError, UnknownOutcome
 from isoproxy.kube.resources import LEASES, NAMESPACES, Json, Resource
 from isoproxy.model.leaderlease import LEASE_NAME, LEASE_SECONDS
 from isoproxy.timesource import TimeSource
-from test.memoryapi import EPOCH, MemoryApi, make_core
+from test.coreapi import EPOCH
+from test.faults import HANGS
+from test.memoryapi import MemoryApi, at_once, make_core
 
 STEP = 0.1
 HANDOVER = 2 * RETRY_SECONDS + STEP
@@ -25,25 +24,7 @@ HANDOVER = 2 * RETRY_SECONDS + STEP
 
 
 class Network(MemoryApi):
-    """The API as one process reaches it; ``hangs`` is how many of its next patches are never answered."""
-
-    hangs = 0
-
-    async def patch(
-        self,
-        resource: Resource,
-        name: str,
-        patch: Patch,
-        *,
-        namespace: str | None = None,
-        subresource: str = "",
-        kind: PatchKind = PatchKind.MERGE,
-        strict: bool = False,
-    ) -> Json:
-        if self.hangs:
-            self.hangs -= 1
-            await Deferred()
-        return await super().patch(resource, name, patch, namespace=namespace, subresource=subresource, kind=kind)
+    """The API as one process reaches it."""
 
     def fail(self, error: Exception, *, after: bool = False, when: Callable[[str], bool] = lambda verb: True) -> None:
         """Let what is asked of it fail from now on, ``after`` it has happened."""
@@ -95,15 +76,7 @@ class World:
             election.start()
         return network
 
-    @staticmethod
-    def now(coroutine: Any) -> Any:
-        """What comes of a request that does not wait."""
-        results: list[Any] = []
-        Deferred.fromCoroutine(coroutine).addBoth(results.append)
-        [result] = results
-        if isinstance(result, Failure):
-            result.raiseException()
-        return result
+    now = staticmethod(at_once)
 
     def leaders(self) -> list[str]:
         return [name for name, election in self.elections.items() if election.leads]
@@ -273,9 +246,9 @@ def test_replies_that_are_all_lost_prove_nothing_though_the_lease_is_renewed(two
 
 
 def test_a_request_that_hangs_leaves_time_for_another(two: World) -> None:
-    two.networks["a"].hangs = 1
+    two.networks["a"].faults.order(HANGS, "patch")
     two.settle(TRY_SECONDS + 2 * RETRY_SECONDS)
-    assert two.networks["a"].hangs == 0
+    assert two.networks["a"].faults.left("patch") == 0
     assert two.told == ["+a"]
 
 
@@ -330,7 +303,7 @@ def test_a_lease_that_cannot_be_released_runs_out(two: World) -> None:
 
 
 def test_a_stop_waits_for_a_server_that_hangs_only_so_long(two: World) -> None:
-    two.networks["a"].hangs = 1
+    two.networks["a"].faults.order(HANGS, "patch")
     ended: list[object] = []
     Deferred.fromCoroutine(two.elections.pop("a").stop()).addBoth(ended.append)
     two.settle(TRY_SECONDS)
@@ -339,8 +312,8 @@ def test_a_stop_waits_for_a_server_that_hangs_only_so_long(two: World) -> None:
 
 def test_a_stop_in_the_middle_of_a_renewal_releases_all_the_same(two: World) -> None:
     network = two.networks["a"]
-    network.hangs = 1
-    while network.hangs:
+    network.faults.order(HANGS, "patch")
+    while network.faults.left("patch"):
         two.settle(STEP)
     two.stop("a")
     assert two.lease()["spec"]["holderIdentity"] == ""
@@ -373,12 +346,12 @@ def test_whatever_fails_two_never_lead_and_in_the_end_one_does(world: World, see
             case 0:
                 network.fail(chance.choice(errors), after=chance.random() < 0.5)
             case 1:
-                network.hangs = chance.randrange(3)
+                network.faults.order(HANGS, "patch", times=chance.randrange(3))
             case _:
                 network.work()
         world.settle(chance.uniform(0.1, 12))
     for network in world.networks.values():
         network.work()
-        network.hangs = 0
+        network.faults.clear()
     world.settle(LEASE_SECONDS + 2 * HANDOVER)
     assert len(world.leaders()) == 1

@@ -10,7 +10,8 @@ from twisted.python.failure import Failure
 
 from isoproxy.kube.errors import UnknownOutcome
 from isoproxy.kube.leaderapi import LeaderApi, NotLeading
-from isoproxy.kube.resources import CONFIG_MAPS, NAMESPACES, Json
+from isoproxy.kube.resources import CONFIG_MAPS, NAMESPACES
+from test.faults import HANGS
 from test.memoryapi import MemoryApi, make_core
 
 Write = Callable[[LeaderApi], Any]
@@ -27,24 +28,16 @@ def outcome(coroutine: Any) -> list[Any]:
     return results
 
 
-class Hanging(MemoryApi):
-    """An API server that never answers a create."""
-
-    async def create(self, *_: Any, **__: Any) -> Json:
-        await Deferred()
-        raise AssertionError
-
-
 class Office:
     """A leader's client, and whether it leads."""
 
-    def __init__(self, kind: type[MemoryApi] = MemoryApi) -> None:
+    def __init__(self) -> None:
         clock = Clock()
         core = make_core(clock)
         hand = MemoryApi(core, clock)
         outcome(hand.create(NAMESPACES, {"metadata": {"name": "n"}}))
         outcome(hand.create(CONFIG_MAPS, {"metadata": {"name": "c"}}, namespace="n"))
-        self.below = kind(core, clock)
+        self.below = MemoryApi(core, clock)
         self.leads = True
         self.api = LeaderApi(self.below, leads=lambda: self.leads)
 
@@ -79,7 +72,8 @@ def test_who_does_not_lead_reads_all_the_same() -> None:
 
 
 def test_a_write_under_way_when_leadership_ends_is_cut_off_and_may_have_happened() -> None:
-    office = Office(Hanging)
+    office = Office()
+    office.below.faults.order(HANGS, "create")
     results = outcome(CREATE(office.api))
     office.leads = False
     assert results == []
@@ -88,7 +82,8 @@ def test_a_write_under_way_when_leadership_ends_is_cut_off_and_may_have_happened
 
 
 def test_a_write_that_its_caller_gives_up_is_cancelled() -> None:
-    office = Office(Hanging)
+    office = Office()
+    office.below.faults.order(HANGS, "create")
     write = Deferred.fromCoroutine(CREATE(office.api))
     results: list[Any] = []
     write.addBoth(results.append)

@@ -1,20 +1,16 @@
 """Events as they are kept by the embedded API server, and what happens where they cannot be written."""
 
-from typing import Any
-
 import pytest
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 
 from isoproxy.kube.errors import ApiError, Forbidden, NamespaceTerminating, NotSent, ServerError, UnknownOutcome
-from isoproxy.kube.resources import EVENTS, NAMESPACES, Json, Resource
+from isoproxy.kube.resources import EVENTS, NAMESPACES, Json
 from isoproxy.local.apiserver.kinds.events import from_core
 from isoproxy.model.event import EventType, News, Regarding
 from isoproxy.observe.events import MOST_PENDING, Events
 from isoproxy.observe.telling import REPEAT_SECONDS
 from isoproxy.timesource import TimeSource
-from test.memoryapi import MemoryApi, make_core
+from test.memoryapi import MemoryApi, at_once, make_core
 
 REGARDING = Regarding("soh.re/v1alpha1", "DedicatedService", "n", "chess", "uid-1")
 
@@ -26,35 +22,21 @@ def news(note: str = "connections wait", *, reason: str = "PoolExhausted") -> Ne
 class World:
     """One API server and one who tells."""
 
-    def __init__(self, kind: type[MemoryApi] = MemoryApi) -> None:
+    def __init__(self) -> None:
         self.clock = Clock()
         core = make_core(self.clock)
         self.hand = MemoryApi(core, self.clock)
-        self.api = kind(core, self.clock)
+        self.api = MemoryApi(core, self.clock)
         self.do(self.hand.create(NAMESPACES, {"metadata": {"name": "n"}}))
         suffixes = (str(number) for number in range(10_000))
         time = TimeSource.simulated(self.clock)
         self.events = Events(api=self.api, time=time, instance="op-1", suffix=lambda: next(suffixes))
 
-    @staticmethod
-    def do(coroutine: Any) -> Any:
-        results: list[Any] = []
-        Deferred.fromCoroutine(coroutine).addBoth(results.append)
-        [result] = results
-        if isinstance(result, Failure):
-            result.raiseException()
-        return result
+    do = staticmethod(at_once)
 
     def kept(self) -> list[Json]:
         """The Events as ``events.k8s.io`` shows them; as stored they are the older API's."""
         return [from_core(event) for event in self.do(self.hand.list(EVENTS)).items]
-
-    def fail(self, error: Exception | None) -> None:
-        def hook(verb: str, resource: Resource, name: str) -> None:
-            if error is not None:
-                raise error
-
-        self.api.before = hook
 
 
 @pytest.fixture
@@ -88,10 +70,10 @@ def test_an_event_that_the_server_has_forgotten_is_made_again_with_its_count(wor
 
 
 @pytest.mark.parametrize("error", [Forbidden(403), NotSent("down"), ServerError(500), UnknownOutcome(), ValueError()])
-def test_whoever_tells_never_fails_by_it_and_the_next_is_told_again(world: World, error: Exception) -> None:
-    world.fail(error)
+def test_whoever_tells_never_fails_by_it_and_the_next_is_told_again(world: World, error: KubeError) -> None:
+    world.api.faults.down = error
     world.events.tell(REGARDING, news())
-    world.fail(None)
+    world.api.faults.down = None
     world.events.tell(REGARDING, news("another"))
     assert [event["note"] for event in world.kept()] == ["another"]
 
@@ -106,13 +88,13 @@ def test_a_service_whose_namespace_is_gone_is_no_longer_told_of(world: World) ->
 def test_missing_rights_are_logged_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[ApiError] = []
     monkeypatch.setattr("isoproxy.observe.events.log.warn", lambda line, error: lines.append(error))
-    world.fail(Forbidden(403))
+    world.api.faults.down = Forbidden(403)
     for number in range(5):
         world.events.tell(REGARDING, news(f"note {number}"))
     assert len(lines) == 1
-    world.fail(None)
+    world.api.faults.down = None
     world.events.tell(REGARDING, news("allowed"))
-    world.fail(Forbidden(403))
+    world.api.faults.down = Forbidden(403)
     world.events.tell(REGARDING, news("not any more"))
     assert len(lines) == 2
 
@@ -122,39 +104,20 @@ def test_that_a_namespace_which_is_deleted_takes_none_is_no_warning(
 ) -> None:
     lines: list[str] = []
     monkeypatch.setattr("isoproxy.observe.events.log.warn", lambda line, **_: lines.append(line))
-    world.fail(NamespaceTerminating(403))
+    world.api.faults.down = NamespaceTerminating(403)
     world.events.tell(REGARDING, news())
-    world.fail(Forbidden(403))
+    world.api.faults.down = Forbidden(403)
     world.events.tell(REGARDING, news("another"))
     assert len(lines) == 1, "the second, which is about a right"
-
-
-class Slow(MemoryApi):
-    """An API server that answers when it is told to."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.gates: list[Deferred[None]] = []
-
-    async def create(
-        self, resource: Resource, body: Json, *, namespace: str | None = None, strict: bool = False
-    ) -> Json:
-        gate: Deferred[None] = Deferred()
-        self.gates.append(gate)
-        await gate
-        return await super().create(resource, body, namespace=namespace, strict=strict)
 
 
 class SlowWorld(World):
     """The same, of which each request waits until it is answered."""
 
     def __init__(self) -> None:
-        super().__init__(Slow)
-
-    @property
-    def gates(self) -> list[Deferred[None]]:
-        assert isinstance(self.api, Slow)
-        return self.api.gates
+        super().__init__()
+        self.api.faults.holds = lambda verb, resource, name: verb == "create"
+        self.gates = self.api.faults.held
 
     def tell(self, count: int) -> None:
         for number in range(count):

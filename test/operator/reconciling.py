@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from isoproxy.kube.resources import (
@@ -24,7 +23,7 @@ from isoproxy.model.timestamps import rfc3339
 from isoproxy.observe.metrics import Metrics
 from isoproxy.operator.reconciler import Reconciler
 from isoproxy.timesource import TimeSource
-from test.memoryapi import MemoryApi, make_core
+from test.memoryapi import MemoryApi, at_once, make_core
 
 
 class World:
@@ -55,12 +54,7 @@ class World:
 
     def do(self, coroutine: Any) -> Any:
         """Run one request of the hand's, which never waits."""
-        results: list[Any] = []
-        Deferred.fromCoroutine(coroutine).addBoth(results.append)
-        [result] = results
-        if hasattr(result, "raiseException"):
-            result.raiseException()
-        return result
+        return at_once(coroutine)
 
     def settle(self, seconds: float = 2.0, step: float = 0.1) -> None:
         for _ in range(round(seconds / step)):

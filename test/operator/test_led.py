@@ -2,64 +2,31 @@
 
 import random
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
-from isoproxy.kube.api import Patch
 from isoproxy.kube.errors import NotSent
-from isoproxy.kube.resources import DEDICATED_SERVICES, LEASES, NAMESPACES, PODS, Json, Resource
-from isoproxy.local.apiserver.core import Core
+from isoproxy.kube.resources import DEDICATED_SERVICES, LEASES, NAMESPACES, PODS, Json
 from isoproxy.model.leaderlease import LEASE_NAME, LEASE_SECONDS
 from isoproxy.observe.metrics import Metrics
 from isoproxy.operator.led import LAST_WRITES_SECONDS, LedOperator
 from isoproxy.operator.reconciler import Reconciler
 from isoproxy.timesource import TimeSource
-from test.memoryapi import MemoryApi, make_core
+from test.memoryapi import MemoryApi, at_once, make_core
 
 ELSEWHERE = 4.2
 """How long another operator may take to see that the Lease is free, and to act."""
-
-
-class StallingApi(MemoryApi):
-    """One that answers nothing while it ``stalls``, but for what the election asks."""
-
-    def __init__(self, core: Core, clock: Clock) -> None:
-        super().__init__(core, clock)
-        self.stalls = False
-        self.asked: dict[str, list[Deferred[None]]] = {"get": [], "create": [], "patch": []}
-
-    async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Json:
-        await self._answering("get", name)
-        return await super().get(resource, name, namespace=namespace)
-
-    async def create(
-        self, resource: Resource, body: Json, *, namespace: str | None = None, strict: bool = False
-    ) -> Json:
-        await self._answering("create", body["metadata"].get("name", ""))
-        return await super().create(resource, body, namespace=namespace, strict=strict)
-
-    async def patch(self, resource: Resource, name: str, patch: Patch, **how: Any) -> Json:
-        await self._answering("patch", name)
-        return await super().patch(resource, name, patch, **how)
-
-    async def _answering(self, verb: str, name: str) -> None:
-        if self.stalls and name != LEASE_NAME:
-            answer: Deferred[None] = Deferred()
-            self.asked[verb].append(answer)
-            await answer
 
 
 class Replica:
     """One of the operators, and the way it reaches the API server."""
 
     def __init__(self, world: "World", name: str) -> None:
-        self.api = StallingApi(world.core, world.clock)
+        self.api = MemoryApi(world.core, world.clock)
         self.metrics = Metrics()
         time = TimeSource.simulated(world.clock)
         self.operator = LedOperator(
@@ -79,18 +46,19 @@ class Replica:
     def counts_pods(self) -> bool:
         return any(metric.name == "isoproxy_pods" and metric.samples for metric in self.metrics.registry.collect())
 
-    def cut_off(self) -> None:
-        def fail(verb: str, resource: Resource, name: str) -> None:
-            raise NotSent("no route")
+    def stall(self) -> None:
+        """Let no write be answered, but for those that it leads by."""
+        self.api.faults.holds = lambda verb, resource, name: verb in ("create", "patch") and name != LEASE_NAME
 
-        self.api.before = fail
+    def cut_off(self) -> None:
+        self.api.faults.down = NotSent("no route")
 
     def reconnect(self) -> None:
-        self.api.stalls = False
-        for answer in chain(*self.api.asked.values()):
-            if not answer.called:
-                answer.errback(NotSent("no route"))
-        self.api.before = lambda verb, resource, name: None
+        self.api.faults.holds = lambda verb, resource, name: False
+        for write in self.api.faults.held:
+            if not write.called:
+                write.errback(NotSent("no route"))
+        self.api.faults.down = None
 
 
 class World:
@@ -107,14 +75,7 @@ class World:
         self.b = Replica(self, "b")
         self.settle(5)
 
-    @staticmethod
-    def do(coroutine: Any) -> Any:
-        results: list[Any] = []
-        Deferred.fromCoroutine(coroutine).addBoth(results.append)
-        [result] = results
-        if isinstance(result, Failure):
-            result.raiseException()
-        return result
+    do = staticmethod(at_once)
 
     def settle(self, seconds: float, step: float = 0.1) -> None:
         for _ in range(round(seconds / step)):
@@ -189,19 +150,19 @@ def failures() -> Iterator[list[Failure]]:
 
 
 def test_a_stop_does_not_wait_long_for_a_slow_server(world: World, failures: list[Failure]) -> None:
-    world.a.api.stalls = True
+    world.a.stall()
     world.service("s")
     world.settle(1)
-    writes = [*world.a.api.asked["patch"]]
+    writes = [*world.a.api.faults.held]
     assert writes
     stopped = world.a.operator.stopService()
     world.settle(LAST_WRITES_SECONDS - 1)
     assert not stopped.called
     world.settle(1 + ELSEWHERE)
     assert stopped.called
-    assert world.a.api.asked["patch"] == writes
+    assert world.a.api.faults.held == writes, "more was begun"
     assert all(write.called for write in writes), "a write goes on after others may lead"
-    assert world.a.api.asked["create"] == failures == []
+    assert failures == []
     assert len(world.pods_of("s")) == 2, "the other did not take over"
 
 
