@@ -28,7 +28,7 @@ class Faults:
     """None, until the test says so."""
 
     def __init__(self) -> None:
-        self.down: KubeError | None = None
+        self.down: Exception | None = None
         """How every request fails that is made from now on."""
         self.holds: Callable[[str, Resource, str], bool] = lambda verb, resource, name: False
         """Whether a request (verb, resource, name) waits until the test lets it go on, or fail."""

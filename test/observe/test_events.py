@@ -70,7 +70,7 @@ def test_an_event_that_the_server_has_forgotten_is_made_again_with_its_count(wor
 
 
 @pytest.mark.parametrize("error", [Forbidden(403), NotSent("down"), ServerError(500), UnknownOutcome(), ValueError()])
-def test_whoever_tells_never_fails_by_it_and_the_next_is_told_again(world: World, error: KubeError) -> None:
+def test_whoever_tells_never_fails_by_it_and_the_next_is_told_again(world: World, error: Exception) -> None:
     world.api.faults.down = error
     world.events.tell(REGARDING, news())
     world.api.faults.down = None
