@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from test.simulation.scenarios import assignments, pods, proxies, users
+from test.simulation.scenarios import assignments, clients, pods, proxies, users, writes
 from test.simulation.scenarios.playing import Scenario
 from test.simulation.script import Script
 
@@ -11,4 +11,6 @@ SCENARIOS: Mapping[str, tuple[Script, Scenario]] = {
     **proxies.SCENARIOS,
     **pods.SCENARIOS,
     **users.SCENARIOS,
+    **clients.SCENARIOS,
+    **writes.SCENARIOS,
 }
