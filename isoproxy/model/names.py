@@ -32,6 +32,9 @@ ROLE_PROXY: Final = "proxy"
 CONTAINER_NAME: Final = "main"
 FIELD_MANAGER: Final = "isoproxy"
 
+ServiceKey = tuple[str, str]
+"""Namespace and name of a DedicatedService, whichever has that name at the time."""
+
 
 def proxy_name(service_name: str) -> str:
     """Return the name of all that a service's proxies have one of: their ConfigMap, and what they are made of."""

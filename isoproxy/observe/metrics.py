@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from isoproxy.model.names import ServiceKey
 from isoproxy.observe.outcomes import Outcome
 
 WAIT_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -136,12 +137,12 @@ class _LiveCollector:
     """Asks every proxy for its state at each scrape; several of one service are added up."""
 
     def __init__(self) -> None:
-        self._readers: dict[tuple[str, str], list[Reader]] = {}
+        self._readers: dict[ServiceKey, list[Reader]] = {}
 
-    def add(self, service: tuple[str, str], read: Reader) -> None:
+    def add(self, service: ServiceKey, read: Reader) -> None:
         self._readers.setdefault(service, []).append(read)
 
-    def remove(self, service: tuple[str, str], read: Reader) -> bool:
+    def remove(self, service: ServiceKey, read: Reader) -> bool:
         """Return whether other proxies of the service remain."""
         readers = self._readers.get(service, [])
         if read in readers:

@@ -12,12 +12,13 @@ from isoproxy.model import names
 from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.isolationpod import IsolationPod
 from isoproxy.model.metadata import ObjectMeta
+from isoproxy.model.names import ServiceKey
 from isoproxy.model.parsing import parse
 from isoproxy.model.proxylease import ProxyLease
 from isoproxy.operator import belonging
 from isoproxy.operator.actions import Action, DeleteLease
 from isoproxy.operator.cluster import Cluster
-from isoproxy.operator.leftovers import Home, Leftovers, by_home
+from isoproxy.operator.leftovers import Leftovers, by_service
 from isoproxy.operator.liveness import Liveness, ProxyKey, Verdict
 from isoproxy.operator.observed import Proxy
 
@@ -95,16 +96,16 @@ class Housekeeping:
     async def leftovers(self, uid: str) -> list[Action]:
         """Return the end of all that a deleted service left, once a read confirms that it is deleted or will be."""
         left = self._made_for(uid)
-        gone = [found for home, found in left.items() if not await self._exists(*home, uid)]
+        gone = [found for key, found in left.items() if not await self._exists(*key, uid)]
         return [action for found in gone for action in found.ends()]
 
-    def farewell(self, uid: str, home: Home) -> list[Action]:
-        """Return what is left to do for the service at ``home``, whose namespace is being deleted with all of it."""
-        return self._made_for(uid).get(home, Leftovers()).farewell()
+    def farewell(self, uid: str, key: ServiceKey) -> list[Action]:
+        """Return what is left to do for the service at ``key``, whose namespace is being deleted with all of it."""
+        return self._made_for(uid).get(key, Leftovers()).farewell()
 
-    def _made_for(self, uid: str) -> dict[Home, Leftovers]:
+    def _made_for(self, uid: str) -> dict[ServiceKey, Leftovers]:
         now = self._monotonic()
-        return by_home(
+        return by_service(
             uid,
             records=self._cluster.records.of(uid, now),
             pods=self._cluster.pods.of(uid, now),

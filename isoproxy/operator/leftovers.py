@@ -7,13 +7,11 @@ from isoproxy.kube.resources import CONFIG_MAPS, Resource
 from isoproxy.model import names
 from isoproxy.model.isolationpod import IsolationPod
 from isoproxy.model.metadata import ObjectMeta
+from isoproxy.model.names import ServiceKey
 from isoproxy.model.pod import Pod
 from isoproxy.operator import belonging
 from isoproxy.operator.actions import Action, DeleteChild, DeleteOrphan, End, EndReason
 from isoproxy.operator.observed import ChildObject
-
-Home = tuple[str, str]
-"""Namespace and name of a service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +48,18 @@ class Leftovers:
         return actions + [DeleteOrphan(pod) for pod in orphans]
 
 
-def by_home(
+def by_service(
     uid: str,
     *,
     records: Iterable[IsolationPod],
     pods: Iterable[Pod],
     children: Mapping[Resource, Iterable[ChildObject]],
-) -> dict[Home, Leftovers]:
-    """Sort what was made for the service of that uid by the home that it names.
+) -> dict[ServiceKey, Leftovers]:
+    """Sort what was made for the service of that uid by where it says that is.
 
     What is only labelled so is left out: it is somebody else's.
     """
-    found: dict[Home, Leftovers] = {}
+    found: dict[ServiceKey, Leftovers] = {}
 
     def at(meta: ObjectMeta) -> Leftovers:
         return found.setdefault((meta.namespace, meta.labels.get(names.LABEL_SERVICE, "")), Leftovers())
@@ -76,4 +74,4 @@ def by_home(
         for seen in objects:
             if belonging.is_child(resource, seen.metadata):
                 at(seen.metadata).children.append(DeleteChild(resource, seen.metadata))
-    return {home: left for home, left in found.items() if home[1]}
+    return {key: left for key, left in found.items() if key[1]}

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from isoproxy.model.names import ServiceKey
 from isoproxy.model.proxylease import LEASE_SECONDS, RENEW_SECONDS, ProxyLease
 
 QUIET_SECONDS = RENEW_SECONDS + 1.5
@@ -17,10 +18,6 @@ PROBE_SECONDS = 4.0
 """A quiet Lease is read at most so often; less than lies between two looks, one of which may come a little early."""
 MASS_HOLD_SECONDS = 3600.0
 """For how long an expiry of most proxies of a namespace holds up their end by time."""
-
-
-ServiceKey = tuple[str, str]
-"""Namespace and name."""
 
 
 class Verdict(enum.Enum):

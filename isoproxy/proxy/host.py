@@ -15,6 +15,7 @@ from isoproxy.kube.reflector import Change, Reflector
 from isoproxy.kube.resources import CONFIG_MAPS, DEDICATED_SERVICES
 from isoproxy.model import names
 from isoproxy.model.dedicatedservice import DedicatedService, InvalidService, parse_service
+from isoproxy.model.names import ServiceKey
 from isoproxy.model.proxysettings import ProxySettings
 from isoproxy.observe.accesslog import AccessLog
 from isoproxy.observe.metrics import Metrics
@@ -30,9 +31,6 @@ log = txaio.make_logger()
 GONE_SECONDS = 1.0
 """Settings that are missing for so long are gone, and their service with them: where somebody only deleted them, the
 operator has put that right by then."""
-
-ServiceKey = tuple[str, str]
-"""Namespace and name."""
 
 
 class ProxyHost(Service):

@@ -8,9 +8,10 @@ import pytest
 
 from isoproxy.kube.resources import CONFIG_MAPS, DEDICATED_SERVICES, NETWORK_POLICIES, PODS, Json, Resource
 from isoproxy.model.metadata import ObjectMeta, OwnerReference
+from isoproxy.model.names import ServiceKey
 from isoproxy.model.ownership import owner
 from isoproxy.operator.actions import DeleteChild, DeleteOrphan, End
-from isoproxy.operator.leftovers import Leftovers, by_home
+from isoproxy.operator.leftovers import Leftovers, by_service
 from isoproxy.operator.observed import ChildObject
 from test.operator.builders import NAMESPACE, SERVICE, SERVICE_UID, pod, record
 from test.operator.reconciling import World, names_of, settled
@@ -28,17 +29,17 @@ def settings(name: str = f"{SERVICE}-proxy", **fields: Any) -> ChildObject:
     return ChildObject(meta(name, **fields), "")
 
 
-def found(*children: ChildObject) -> dict[tuple[str, str], Leftovers]:
-    return by_home(SERVICE_UID, records=(), pods=(), children={CONFIG_MAPS: children})
+def found(*children: ChildObject) -> dict[ServiceKey, Leftovers]:
+    return by_service(SERVICE_UID, records=(), pods=(), children={CONFIG_MAPS: children})
 
 
 def test_records_their_pods_and_children_go() -> None:
     own = replace(record("p"), metadata=replace(record("p").metadata, labels=LABELS, owner_references=(OWNER,)))
     its, orphan = (replace(one, metadata=replace(one.metadata, labels=LABELS)) for one in (pod("p"), pod("orphan")))
-    [(home, left)] = by_home(
+    [(key, left)] = by_service(
         SERVICE_UID, records=[own], pods=[its, orphan], children={CONFIG_MAPS: [settings()]}
     ).items()
-    assert home == (NAMESPACE, SERVICE)
+    assert key == (NAMESPACE, SERVICE)
     end, of_orphan, of_settings = left.ends()
     assert isinstance(end, End)
     assert (end.record, end.pod_uid) == (own, "pod-p")
@@ -65,7 +66,7 @@ def test_what_is_only_labelled_so_stays_and_keeps_nothing_else(fields: dict[str,
     assert left.ends() == [DeleteChild(CONFIG_MAPS, settings().metadata)]
 
 
-def test_each_home_is_judged_for_itself() -> None:
+def test_each_place_is_judged_for_itself() -> None:
     elsewhere = settings(namespace="elsewhere")
     assert set(found(settings(), elsewhere)) == {(NAMESPACE, SERVICE), ("elsewhere", SERVICE)}
 
@@ -117,9 +118,9 @@ def test_a_wall_goes_when_the_last_pod_behind_it_is_gone(owners: tuple[OwnerRefe
     ending = pod("p", ending=True)
     ending = replace(ending, metadata=replace(ending.metadata, labels=LABELS))
     walls = {NETWORK_POLICIES: [wall(owner_references=owners)]}
-    [left] = by_home(SERVICE_UID, records=(), pods=[ending], children=walls).values()
+    [left] = by_service(SERVICE_UID, records=(), pods=[ending], children=walls).values()
     assert left.ends() == []
-    [left] = by_home(SERVICE_UID, records=(), pods=(), children=walls).values()
+    [left] = by_service(SERVICE_UID, records=(), pods=(), children=walls).values()
     assert left.ends() == [DeleteChild(NETWORK_POLICIES, wall(owner_references=owners).metadata)]
 
 
