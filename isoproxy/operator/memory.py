@@ -23,6 +23,7 @@ class Memory:
     pacing: Pacing = field(default_factory=Pacing)
     since: Mapping[Fact, float] = field(default_factory=dict)
     family: Family | None = None
+    owed: Mapping[str, float] = field(default_factory=dict)
     applied: dict[Child, Applied] = field(default_factory=dict)
     obstacles: Obstacles = field(default_factory=Obstacles)
     contests: Contests = field(default_factory=Contests)

@@ -100,9 +100,9 @@ class Observed:
     ``pods`` and ``proxies`` are keyed by name and by instance; ``since`` tells from when (monotonic seconds) each fact
     has held; ``unseen_pods`` counts creations of unknown outcome; ``untaken`` says why a Pod was not taken, by the uid
     of its record. ``obstacles`` are of children not to be tried again yet, ``contested`` are those not to be put right
-    again yet, ``remade`` those not to be made again yet; ``family`` is what the last pass found them
-    to be. ``proxy_image`` is None where the service's proxies are somebody else's business; ``proxy_pods`` are known
-    only where they are not.
+    again yet, ``remade`` those not to be made again yet; ``family`` is what the last pass found them to be, ``owed``
+    how much of a pod it found each proxy's queue to be owed. ``proxy_image`` is None where the service's proxies are
+    somebody else's business; ``proxy_pods`` are known only where they are not.
     """
 
     service: DedicatedService
@@ -114,6 +114,7 @@ class Observed:
     obstacles: Mapping[Child, Obstacle] = field(default_factory=dict)
     contested: frozenset[Child] = frozenset()
     remade: frozenset[Child] = frozenset()
+    owed: Mapping[str, float] = field(default_factory=dict)
     proxy_image: ProxyImage | None = None
     proxy_pods: tuple[Pod, ...] = ()
     family: Family | None = None

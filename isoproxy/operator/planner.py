@@ -33,6 +33,7 @@ class Plan:
     pacing: Pacing
     since: Mapping[Fact, float]
     family: Family
+    owed: Mapping[str, float]
     obstacles: Mapping[Child, Obstacle]
     starved: bool
     wake_after: float
@@ -51,9 +52,8 @@ def plan(observed: Observed, now: float, jitter: float) -> Plan:
     actions: list[Action] = [*upbringing.applies]
     actions += [RecordLost(entry.record) for entry in found if entry.standing is Standing.LOST]
     # No pod is made until the wall around it stands.
-    actions += Pool(observed, found, durations, kin.template).actions(
-        pace.allowance if upbringing.walled else None, now
-    )
+    pool = Pool(observed, found, durations, kin.template)
+    actions += pool.actions(pace.allowance if upbringing.walled else None, now)
     actions += [End(entry.record, entry.reason, entry.pod_uid) for entry in found if entry.reason is not None]
     actions += _orphans(observed, durations)
     available = any(entry.standing in (Standing.WARM, Standing.STOCKED) for entry in found)
@@ -61,7 +61,17 @@ def plan(observed: Observed, now: float, jitter: float) -> Plan:
     wake_after = durations.wake_after
     if pace.failures and pace.retry_at > now:
         wake_after = min(wake_after, pace.retry_at - now)
-    return Plan(tuple(actions), tuple(found), pace, durations.since, kin, upbringing.obstacles, starved, wake_after)
+    return Plan(
+        actions=tuple(actions),
+        entries=tuple(found),
+        pacing=pace,
+        since=durations.since,
+        family=kin,
+        owed=pool.owed,
+        obstacles=upbringing.obstacles,
+        starved=starved,
+        wake_after=wake_after,
+    )
 
 
 def _pace(

@@ -55,6 +55,11 @@ class Pool:
         surplus = self._durations.least("surplus", self._supply - self._wanted, SURPLUS_SECONDS)
         return actions + self._retire(surplus)
 
+    @property
+    def owed(self) -> dict[str, float]:
+        """What the proxies whose clients still wait are owed of the pods to come."""
+        return sharing.owed(self._shares)
+
     def _of(self, standing: Standing) -> list[Entry]:
         return [entry for entry in self._found if entry.standing is standing]
 

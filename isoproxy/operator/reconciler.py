@@ -179,6 +179,7 @@ class Reconciler(Service):
         observed = self._observe(service, memory)
         planned = plan(observed, self._time.monotonic(), self._random.random())
         memory.pacing, memory.since, memory.family = planned.pacing, planned.since, planned.family
+        memory.owed = planned.owed
         memory.name = service.metadata.namespace, service.metadata.name
         self._metrics.set_pods(*memory.name, _by_state(planned.entries))
         result = await self._applier.apply(planned.actions)
@@ -251,6 +252,7 @@ class Reconciler(Service):
             proxy_image=self._proxy_image,
             proxy_pods=tuple(belonging.proxy_pods(meta, cluster.proxy_pods.of(uid, now))),
             family=memory.family,
+            owed=memory.owed,
             pacing=memory.pacing,
             since=memory.since,
             unseen_pods=cluster.records.expected(uid).count_unknown(now),

@@ -19,7 +19,8 @@ class Share:
     """One proxy's part while a plan is made: changes as pods are dealt out.
 
     Of its ``stocked`` pods, ``claimed`` have a connection that is not written down yet, ``expected`` go to its queue
-    when it takes them in, and ``outdated`` are to be replaced. ``deficit`` of its queue have no pod on its way.
+    when it takes them in, and ``outdated`` are to be replaced. ``deficit`` of its queue have no pod on its way;
+    ``owed`` is how much of a pod that queue was passed over for, less than nothing where one came before its turn.
     A ``deaf`` proxy does not take in what it is given; one that is not ``open`` gets nothing.
     """
 
@@ -31,6 +32,7 @@ class Share:
     claimed: int
     expected: int
     deficit: int
+    owed: float = 0.0
     target: int = 0
 
     @property
@@ -57,7 +59,7 @@ def shares(observed: Observed, entries: Iterable[Entry], template: str, duration
         if entry.record.spec.proxy in counts:
             counts[entry.record.spec.proxy].add(entry, template, durations)
     made = [
-        _share(proxy, counts[instance], durations)
+        _share(proxy, counts[instance], durations, observed.owed.get(instance, 0.0))
         for instance, proxy in sorted(observed.proxies.items())
         if proxy.accepting or counts[instance].unwritten
     ]
@@ -96,7 +98,7 @@ class _Counts:
             self.outdated += entry.record.template != template
 
 
-def _share(proxy: Proxy, counts: _Counts, durations: Durations) -> Share:
+def _share(proxy: Proxy, counts: _Counts, durations: Durations, owed: float) -> Share:
     # What the Lease does not count is on its way to the proxy. Where the Lease counts more than there is unwritten, it
     # is older than what was written since: that many of its claims are among the written.
     heard_of = counts.unwritten - counts.news
@@ -117,6 +119,7 @@ def _share(proxy: Proxy, counts: _Counts, durations: Durations) -> Share:
         claimed=claimed,
         expected=expected,
         deficit=proxy.queued - expected if is_open else 0,
+        owed=owed,
     )
 
 
@@ -129,26 +132,42 @@ def _target(base: int, proxies: int) -> int:
 
 
 def deal(warm: Iterable[Entry], among: list[Share]) -> list[tuple[Entry, Share]]:
-    """Give Ready pods, in their order, to the proxies that need them most: the longest queue, then the smallest stock.
+    """Give Ready pods, in their order, to the proxies that need them: the queues by turns, then the smallest stock.
 
     What no queue and no share asks for stays unassigned. ``among`` is brought up to date.
     """
     dealt = []
-    candidates = [share for share in among if share.open]
     for entry in warm:
-        taker = max(candidates, key=_need, default=None)
-        if taker is None or (taker.deficit == 0 and taker.missing == 0):
-            break
-        taker.stocked += 1
-        if taker.deficit:
+        if waiting := [share for share in among if share.deficit]:
+            taker = _whose_turn(waiting)
             taker.deficit -= 1
             taker.expected += 1
+        elif missing := [share for share in among if share.missing]:
+            taker = min(missing, key=lambda share: share.free)
+        else:
+            break
+        taker.stocked += 1
         dealt.append((entry, taker))
     return dealt
 
 
-def _need(share: Share) -> tuple[int, bool, int]:
-    return share.deficit, share.missing > 0, -share.free
+def _whose_turn(waiting: list[Share]) -> Share:
+    """Return whose queue the next pod goes to: each is credited with its part of it, and who is owed most gets it.
+
+    So every queue gets pods in proportion to its length, and clients wait equally long in all of them: none is passed
+    over for as long as another is longer.
+    """
+    queued = sum(share.deficit for share in waiting)
+    for share in waiting:
+        share.owed += share.deficit / queued
+    taker = max(waiting, key=lambda share: share.owed)
+    taker.owed -= 1
+    return taker
+
+
+def owed(among: Iterable[Share]) -> dict[str, float]:
+    """Return what is to be remembered of the turns, by instance: what those are owed that still wait."""
+    return {share.proxy.instance: share.owed for share in among if share.deficit}
 
 
 def give_back(stocked: list[Entry], among: list[Share], count: int, *, keep: Callable[[Share], int]) -> list[Entry]:

@@ -187,6 +187,7 @@ class Scene:
         self.pacing = Pacing()
         self.since: Mapping[Fact, float] = {}
         self.family: Family | None = None
+        self.owed: Mapping[str, float] = {}
         self._proxies: dict[str, tuple[Verdict, dict[str, Any]]] = {}
         self._said: dict[str, tuple[dict[str, Any], int]] = {}
         self._names = (f"p{number}" for number in count(1))
@@ -286,6 +287,7 @@ class Scene:
             proxy_image=self.proxy_image,
             proxy_pods=tuple(self.proxy_pods),
             family=self.family,
+            owed=self.owed,
             pacing=self.pacing,
             since=self.since,
             unseen_pods=self.unseen_pods,
@@ -306,6 +308,7 @@ class Scene:
         """Make one pass; what it learned is given to the next one, nothing else changes."""
         planned = planner.plan(self.observed(), self.now, self.jitter)
         self.pacing, self.since, self.family = planned.pacing, planned.since, planned.family
+        self.owed = planned.owed
         return planned
 
     def plan_after(self, seconds: float) -> Plan:

@@ -1,16 +1,29 @@
 """Who gets a Ready pod, who has to wait, and whose stock is asked back."""
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given as whenever
+from hypothesis import strategies as st
 
 from isoproxy.model.isolationpod import Phase
 from isoproxy.operator.actions import Assign
 from isoproxy.operator.liveness import Verdict
+from isoproxy.operator.observed import Proxy
 from isoproxy.operator.pool import SURPLUS_SECONDS
-from isoproxy.operator.sharing import ACKNOWLEDGE_SECONDS
-from test.operator.builders import Scene, assigned, ended, made, recalled
+from isoproxy.operator.sharing import ACKNOWLEDGE_SECONDS, Share, deal
+from isoproxy.operator.standing import Entry, Standing
+from test.operator.builders import Scene, assigned, ended, lease, made, pod, recalled, record
+
+READY = Entry(record("p"), pod("p"), Standing.WARM)
+
+
+def waiting(queued: int) -> Share:
+    """The share of a proxy at which so many clients wait for pods that are not there yet."""
+    proxy = Proxy("a", Verdict.ALIVE, lease("a", queued=queued))
+    return Share(proxy=proxy, deaf=False, open=True, stocked=0, outdated=0, claimed=0, expected=0, deficit=queued)
 
 
 def given(scene: Scene) -> dict[str, int]:
@@ -188,11 +201,10 @@ class TestSeveralProxies:
         for _ in range(10):
             assert not scene.wait(2).plan().actions
 
-    def test_the_longest_queue_is_served_first_then_the_smallest_stock(self) -> None:
-        scene = Scene(replicas=4).proxy("a", queued=1).proxy("b", queued=4).proxy("c")
+    def test_queues_are_served_in_proportion_to_their_length_then_the_smallest_stock(self) -> None:
+        scene = Scene(replicas=4).proxy("a", queued=2).proxy("b", queued=6).proxy("c")
         scene.warm(4)
-        served = list(assigned(scene.plan()).values())
-        assert served == ["b", "b", "b", "a"] or served == ["b", "b", "b", "b"]
+        assert given(scene) == {"a": 1, "b": 3}
         scene = Scene(replicas=8).proxy("a").proxy("b")
         scene.stocked("a", 2)
         scene.warm(1)
@@ -231,6 +243,44 @@ class TestSeveralProxies:
         scene.warm(2)
         assert given(scene) == {"a": 2}
         assert made(scene.plan()) == 1
+
+
+class TestQueuesThatFillAsFastAsTheyAreServed:
+    """Pods are made as fast as they can, and clients come faster: for each that is served there is another."""
+
+    @staticmethod
+    def served(scene: Scene, passes: int) -> Counter[str]:
+        """Who is given the one pod that is Ready in each of so many passes."""
+        takers: Counter[str] = Counter()
+        for _ in range(passes):
+            scene.warm(1)
+            planned = assigned(scene.wait(0.1).plan())
+            takers.update(planned.values())
+            scene.remove(*planned)
+        return takers
+
+    def test_a_short_one_is_not_passed_over_for_a_long_one(self) -> None:
+        scene = Scene(replicas=0).proxy("long", queued=30, held=0).proxy("short", queued=3, held=0)
+        assert self.served(scene, 66) == {"long": 60, "short": 6}
+
+    def test_one_that_comes_late_owes_nothing_and_is_owed_nothing(self) -> None:
+        scene = Scene(replicas=0).proxy("a", queued=2, held=0)
+        assert self.served(scene, 20) == {"a": 20}
+        assert self.served(scene.proxy("b", queued=2, held=0), 10) == {"a": 5, "b": 5}
+
+    @whenever(st.lists(st.integers(1, 40), min_size=1, max_size=5), st.integers(1, 3))
+    def test_all_are_served_alike_and_each_before_long(self, lengths: list[int], at_once: int) -> None:
+        shares = [waiting(length) for length in lengths]
+        takers: list[Share] = []
+        while len(takers) < 3 * sum(lengths):
+            for share, length in zip(shares, lengths, strict=True):
+                share.deficit = length
+            takers += [taker for _, taker in deal([READY] * at_once, shares)]
+        for share, length in zip(shares, lengths, strict=True):
+            turns = [number for number, taker in enumerate(takers) if taker is share]
+            gaps = [after - before for before, after in pairwise([-1, *turns, len(takers)])]
+            assert max(gaps) <= 2 * sum(lengths) / length + len(lengths)
+            assert abs(len(turns) - len(takers) * length / sum(lengths)) <= len(lengths)
 
 
 class TestAtMaxPods:
