@@ -4,7 +4,6 @@ import random
 
 from isoproxy.kube.resources import (
     CONFIG_MAPS,
-    DEDICATED_SERVICES,
     DEPLOYMENTS,
     NETWORK_POLICIES,
     POD_DISRUPTION_BUDGETS,
@@ -71,11 +70,6 @@ class DeployingWorld(World):
         """What the operator has applied so far, in order: kinds and names."""
         plurals = {resource.plural for resource in CHILDREN}
         return [(kind, name) for verb, kind, name in self.api.requests if verb == "patch" and kind in plurals]
-
-    def condition(self, kind: str) -> Json:
-        [shown] = self.all(DEDICATED_SERVICES)
-        found: Json = next(one for one in shown["status"]["conditions"] if one["type"] == kind)
-        return found
 
 
 def serve_what_proxies_are_made_of(core: Core) -> None:

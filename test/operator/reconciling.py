@@ -81,6 +81,12 @@ class World:
     def all(self, resource: Resource) -> list[Json]:
         return list(self.do(self.hand.list(resource)).items)
 
+    def condition(self, kind: str) -> Json:
+        """A condition of the only service."""
+        [shown] = self.all(DEDICATED_SERVICES)
+        found: Json = next(one for one in shown["status"]["conditions"] if one["type"] == kind)
+        return found
+
     def service(self, name: str = "s", **spec: Any) -> Json:
         manifest = {
             "apiVersion": "soh.re/v1alpha1",

@@ -1,6 +1,5 @@
 """What a deleted service left is ended, and what is only labelled as its own is not touched."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +13,7 @@ from isoproxy.operator.actions import DeleteChild, DeleteOrphan, End
 from isoproxy.operator.leftovers import Leftovers, by_service
 from isoproxy.operator.observed import ChildObject
 from test.operator.builders import NAMESPACE, SERVICE, SERVICE_UID, pod, record
-from test.operator.reconciling import World, names_of, settled
+from test.operator.reconciling import World, names_of
 
 LABELS = {"soh.re/service": SERVICE, "soh.re/service-uid": SERVICE_UID}
 OWNER = OwnerReference(kind="DedicatedService", name=SERVICE, uid=SERVICE_UID, controller=True)
@@ -69,12 +68,6 @@ def test_what_is_only_labelled_so_stays_and_keeps_nothing_else(fields: dict[str,
 def test_each_place_is_judged_for_itself() -> None:
     elsewhere = settings(namespace="elsewhere")
     assert set(found(settings(), elsewhere)) == {(NAMESPACE, SERVICE), ("elsewhere", SERVICE)}
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with settled(World()) as made:
-        yield made
 
 
 def labelled(uid: str, name: str, *, owners: tuple[Json, ...] = ()) -> Json:

@@ -1,0 +1,90 @@
+"""Pods that fail, and that are not even taken: how often the control loop tries, and what it says of them."""
+
+from isoproxy.kube.errors import ApiError, Forbidden
+from isoproxy.kube.resources import DEDICATED_SERVICES, ISOLATION_PODS, PODS, Json, Resource
+from test.fuzz.failures import told_in_lines
+from test.memoryapi import MemoryApi
+from test.operator.reconciling import World
+
+
+def test_failing_pods_are_made_ever_more_rarely_and_the_service_says_why(world: World) -> None:
+    world.pods_work = False
+    world.service(replicas=5)
+    for _ in range(120):
+        for pod in world.all(PODS):
+            if pod["status"]["phase"] == "Pending" and not pod["metadata"].get("deletionTimestamp"):
+                state = {"terminated": {"reason": "StartError", "message": "no such command", "exitCode": 128}}
+                status = {"phase": "Failed", "containerStatuses": [{"name": "main", "state": state}]}
+                name = pod["metadata"]["name"]
+                world.do(world.hand.patch(PODS, name, {"status": status}, namespace="n", subresource="status"))
+        world.settle(1, step=0.25)
+    made = [name for verb, resource, name in world.api.requests if verb == "create" and resource == "pods"]
+    assert 5 <= len(made) <= 20
+    degraded = world.condition("Degraded")
+    assert degraded["reason"] == "PodsFailing"
+    assert "no such command" in degraded["message"]
+
+
+def test_a_quota_that_refuses_pods_slows_their_making_and_holds_up_nothing_else(world: World) -> None:
+    service = world.service(replicas=2)
+    world.settle()
+
+    def full(verb: str, resource: Resource, name: str) -> None:
+        if verb == "create" and resource is PODS:
+            raise Forbidden(403, message=f'pods "{name}" is forbidden: exceeded quota')
+
+    world.api.before = full
+    world.api.requests.clear()
+    world.do(world.hand.patch(DEDICATED_SERVICES, "s", {"spec": {"replicas": 4}}, namespace="n"))
+    world.settle(5)
+    world.proxy(service, "pod-1")
+    world.settle(1)
+    assert len(world.assigned("pod-1")) == 2
+    for _ in range(60):
+        world.proxy(service, "pod-1", held="2")
+        world.settle(1, step=0.25)
+    tried = [name for verb, resource, name in world.api.requests if verb == "create" and resource == "pods"]
+    assert 2 <= len(tried) <= 16
+    degraded = world.condition("Degraded")
+    assert degraded["reason"] == "PodsFailing"
+    assert degraded["message"].endswith('the API server did not take the Pod: pods "s-*" is forbidden: exceeded quota')
+    world.api.before = lambda verb, resource, name: None
+    for _ in range(120):
+        world.proxy(service, "pod-1", held=str(len(world.assigned("pod-1"))))
+        world.settle(1, step=0.25)
+    assert len(world.all(PODS)) == len(world.all(ISOLATION_PODS)) == 4
+
+
+def test_why_pods_fail_to_be_made_is_told(world: World) -> None:
+    """Of a webhook that fails nobody knows whether it is for long: it is tried again as any other failure."""
+
+    def broken(verb: str, resource: Resource, name: str) -> None:
+        if verb == "create" and resource is PODS:
+            raise ApiError(500, message=f"failed calling webhook of {name}")
+
+    world.api.before = broken
+    world.service(replicas=2)
+    for _ in range(60):
+        world.settle(1, step=0.25)
+    degraded = world.condition("Degraded")
+    assert degraded["reason"] == "PodsFailing"
+    assert degraded["message"].endswith("the API server did not take the Pod: failed calling webhook of s-*")
+
+
+class Incomplete(MemoryApi):
+    """Does what it is asked, and answers without what was asked for."""
+
+    async def create(
+        self, resource: Resource, body: Json, *, namespace: str | None = None, strict: bool = False
+    ) -> Json:
+        made = await super().create(resource, body, namespace=namespace, strict=strict)
+        return made if resource is not PODS else {"metadata": {}}
+
+
+def test_an_answer_that_is_no_object_is_told_in_a_line_and_holds_up_nothing(world: World) -> None:
+    world.operators[0].stopService()
+    world.start_operator(Incomplete(world.core, world.clock))
+    world.service(replicas=2)
+    with told_in_lines():
+        world.settle(20)
+    assert len(world.all(PODS)) == 2
