@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from isoproxy.kube.api import EventType, WatchEvent
-from isoproxy.kube.errors import KubeError, WatchEnded, WatchExpired
+from isoproxy.kube.errors import KubeError, NotSent, WatchEnded, WatchExpired
 from isoproxy.kube.resources import Json, Resource
 from isoproxy.local.apiserver import watch as core_watch
 from isoproxy.local.apiserver.core import Core
@@ -60,8 +60,9 @@ class MemoryApi(CoreApi):
         """Return how many requests of a verb there were about a kind."""
         return sum(1 for request in self.requests if request[:2] == (verb, plural))
 
-    def go_down(self, error: KubeError) -> None:
+    def go_down(self, error: KubeError | None = None) -> None:
         """Let every request fail, and the watches too, until ``come_back``."""
+        error = error or NotSent("no route")
         self.faults.down = error
         self.break_watches(error)
 

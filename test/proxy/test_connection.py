@@ -19,10 +19,7 @@ from isoproxy.proxy.dialer import BackendProtocol
 from isoproxy.proxy.relay.result import Ending, RelayResult
 from isoproxy.proxy.session import EARLY_BYTES, Ended, Limits
 from isoproxy.timesource import TimeSource
-
-
-def pod(number: int) -> Backend:
-    return Backend("default", f"pod-{number}", f"uid-{number}", f"pod-uid-{number}", "10.0.0.1", 8080)
+from test.proxy.backends import pod
 
 
 class Wire(StringTransport):

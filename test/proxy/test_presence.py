@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from isoproxy.kube.errors import Forbidden, NotSent, ServerError
+from isoproxy.kube.errors import Forbidden, ServerError
 from isoproxy.kube.resources import LEASES
 from isoproxy.model.parsing import parse
 from isoproxy.model.proxylease import ProxyLease
@@ -19,7 +19,6 @@ from test.proxy.operator import INSTANCE, Operator
 
 NAME = f"web-{INSTANCE}"
 GRACE = 60
-DOWN = NotSent("no route")
 
 
 @dataclass
@@ -183,7 +182,7 @@ def test_through_an_outage_a_try_begins_at_least_every_five_seconds(held: World,
 
 
 def test_the_fence_falls_when_nothing_was_acknowledged_for_the_grace(held: World) -> None:
-    held.api.go_down(DOWN)
+    held.api.go_down()
     held.pass_time(GRACE - 0.2)
     assert not held.presence.is_fenced()
     held.pass_time(0.3)
@@ -205,7 +204,7 @@ def test_the_grace_counts_from_when_a_renewal_was_sent(held: World) -> None:
     sent = held.clock.seconds()
     held.pass_time(3.0)
     answer.callback(None)
-    held.api.go_down(DOWN)
+    held.api.go_down()
     held.pass_time(sent + GRACE - held.clock.seconds() - 0.2)
     assert not held.presence.is_fenced()
     held.pass_time(0.4)
@@ -225,7 +224,7 @@ def test_after_a_suspended_machine_wakes_the_first_question_finds_the_fence_fall
 
 
 def test_after_the_fence_a_renewal_holds_the_lease_anew(held: World) -> None:
-    held.api.go_down(DOWN)
+    held.api.go_down()
     held.pass_time(GRACE + 1.0)
     held.api.come_back()
     held.pass_time(5.1)
@@ -234,7 +233,7 @@ def test_after_the_fence_a_renewal_holds_the_lease_anew(held: World) -> None:
 
 
 def test_before_the_lease_is_held_nothing_may_be_used(world: World) -> None:
-    world.api.go_down(DOWN)
+    world.api.go_down()
     world.presence.start()
     world.pass_time(1.0)
     assert world.presence.is_fenced()
@@ -275,7 +274,7 @@ def test_the_last_word_waits_for_the_write_in_flight(held: World) -> None:
 
 
 def test_the_last_word_is_given_up_when_nobody_hears_it(held: World) -> None:
-    held.api.go_down(DOWN)
+    held.api.go_down()
     result = end(held, 5.0)
     held.pass_time(5.1)
     assert result == [False]

@@ -196,7 +196,7 @@ def test_any_failure_is_tried_again_without_end(world: World, error: KubeError) 
 
 
 def test_an_outage_is_probed_by_few_and_everything_is_told_after_it(world: World) -> None:
-    world.api.go_down(NotSent("down"))
+    world.api.go_down()
     pods = [world.claim(f"pod-{number}") for number in range(100)]
     for pod in pods:
         world.release(pod)
@@ -296,7 +296,7 @@ def test_a_flush_waits_until_all_is_told(world: World) -> None:
 
 
 def test_a_flush_ends_in_time(world: World) -> None:
-    world.api.go_down(NotSent("down"))
+    world.api.go_down()
     world.release(world.claim())
     result = world.flush(within=3.0)
     world.pass_time(3.1)

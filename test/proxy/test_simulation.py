@@ -214,7 +214,7 @@ class ProxyMachine(RuleBasedStateMachine):
             self.stale = set(self.assigned.values())
         self.down_since = self.clock.seconds() if going_down else None
         if going_down:
-            self.api.go_down(NotSent("down"))
+            self.api.go_down()
         else:
             self.api.come_back()
 

@@ -1,0 +1,73 @@
+"""A proxy with real sockets: pods that refuse, and pods that are dead."""
+
+import pytest_twisted
+
+from test.proxy.net import running, site_settings
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_pod_that_refuses_at_first_is_dialled_again() -> None:
+    async with running() as site:
+        await site.start_program("probe")
+        port = site.port_of("probe")
+        await site.stop_program("probe")
+        site.assign("a", port=port)
+        client = await site.connect()
+        client.send(b"x")
+        await site.pass_time(0.5, step=0.02)
+        await site.start_program("a", port=port)
+        await site.until(lambda: client.got == b"x")
+        client.close()
+        await site.until(lambda: site.outcomes() == ["completed"])
+        assert int(site.lines[0].rpartition("attempts=")[2]) > 3
+        assert site.uses("a") == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_pod_that_keeps_refusing_is_retired_and_the_next_one_takes_over() -> None:
+    async with running(settings=site_settings(connect_timeout_seconds=1)) as site:
+        site.assign("refuses", port=1)
+        await site.add_pod("b")
+        client = await site.connect()
+        client.send(b"x")
+        await site.until(lambda: client.got == b"x")
+        await site.until(lambda: site.phase("refuses") == "Released")
+        assert site.operator.status("refuses")["outcome"] == "dial_failed"
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_got_a_dead_pod_is_served_before_those_who_wait() -> None:
+    async with running() as site:
+        site.dead.add("dead")
+        first, second = await site.connect(), await site.connect()
+        first.send(b"1")
+        second.send(b"2")
+        await site.settle()
+        site.assign("dead")
+        await site.add_pod("b")
+        await site.until(lambda: first.got == b"1")
+        assert second.got == b""
+        assert site.phase("dead") == "Released"
+
+
+@pytest_twisted.ensureDeferred
+async def test_after_three_dead_pods_the_connection_fails_and_no_fourth_is_spent() -> None:
+    async with running() as site:
+        for number in range(4):
+            site.dead.add(f"dead-{number}")
+            site.assign(f"dead-{number}")
+        client = await site.connect()
+        await site.until(lambda: client.lost)
+        assert client.was_reset
+        assert site.outcomes() == ["dial_failed"]
+        assert [site.phase(f"dead-{number}") for number in range(4)] == ["Released"] * 3 + ["Idle"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_resets_while_its_pod_is_dialled_costs_the_pod() -> None:
+    async with running() as site:
+        site.assign("refuses", port=1)
+        client = await site.connect()
+        client.reset()
+        await site.until(lambda: site.outcomes() == ["client_gone"])
+        await site.until(lambda: site.phase("refuses") == "Released")
