@@ -153,7 +153,7 @@ class ProxyProcess(Process):
         if self._factory is None:
             visitor.over = True  # refused
             return
-        self._oracle.arrives(visitor)
+        self._oracle.arrives(visitor, self._factory)
         visitor.arrive(self._factory, self.visitors)
         self._oracle.has_arrived(visitor)
 

@@ -4,6 +4,7 @@ from collections import Counter
 
 from isoproxy.kube.resources import ISOLATION_PODS, LEASES, NETWORK_POLICIES, PODS
 from test.simulation.happenings.users import edit
+from test.simulation.link import TIMEOUT_SECONDS
 from test.simulation.visitors import Manner
 from test.simulation.world import NAMESPACE, World
 
@@ -15,8 +16,12 @@ WORKING_IMAGE = "good:9"
 
 
 def come_to_rest(world: World) -> bool:
-    """Let faults cease and time pass until all is as it should be; else it is noted what is not."""
+    """Let faults cease and time pass until all is as it should be; else it is noted what is not.
+
+    Requests that were lost before are given up only when their time is over: until then a watch may hang.
+    """
     _heal(world)
+    world.run(TIMEOUT_SECONDS)
     deadline = world.timeline.now + PATIENCE_SECONDS
     while world.run(LOOK_SECONDS):
         left = unsettled(world)
@@ -105,7 +110,7 @@ def unsettled(world: World) -> list[str]:
             found.append(f"{meta['name']} has lost its pod")
     for uid, pod in pods.items():
         program = world.nodes.programs.get(uid)
-        if program is None or not program.ready or not program.alive:
+        if program is None or not program.ready or not program.listening:
             found.append(f"{pod['metadata']['name']} does not work")
     found += [
         f"{counted[uid]} records of {one['metadata']['name']}, not {one['spec']['replicas']}"

@@ -53,9 +53,9 @@ class Oracle:
 
     # A client's connection, in the order of its life
 
-    def arrives(self, visitor: Visitor) -> None:
-        """A proxy accepts a visitor."""
-        self._scene.visits.begin(visitor, self._scene.now)
+    def arrives(self, visitor: Visitor, desk: object) -> None:
+        """A proxy accepts a visitor; ``desk`` is which of those that its process is, or was, for services of a name."""
+        self._scene.visits.begin(visitor, desk, self._scene.now)
 
     def has_arrived(self, visitor: Visitor) -> None:
         """What comes of that at once has come of it."""

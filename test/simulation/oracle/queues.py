@@ -29,7 +29,7 @@ class Queues:
         """It was accepted, and what comes of that at once has come of it."""
         if not visit.waits:
             return
-        waiting = sum(1 for _ in self._scene.visits.waiting(visit.process)) - self._most_claims(visit.process)
+        waiting = sum(1 for _ in self._scene.visits.waiting(visit.desk)) - self._most_claims(visit.process)
         allowed = max(self._bounds(visit, "maxLength"))
         if waiting > allowed:
             self._scene.wrong(f"I5: {waiting} wait at {visit.process}, of which there may be {allowed}")
@@ -62,7 +62,7 @@ class Queues:
     def _check_full(self, visit: Visit) -> None:
         if self._scene.now > visit.accepted_at:
             self._scene.wrong(f"I5: {visit} is turned away {self._scene.now - visit.accepted_at:.3f} s after it came")
-        others = sum(other is not visit for other in self._scene.visits.waiting(visit.process))
+        others = sum(other is not visit for other in self._scene.visits.waiting(visit.desk))
         waiting = others - self._scene.dials.open(visit.process)
         allowed = min(self._bounds(visit, "maxLength"))
         if waiting < allowed:

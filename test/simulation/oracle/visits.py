@@ -13,6 +13,8 @@ class Visit:
     """Times are the timeline's; ``line`` is what the access log says of it in the end."""
 
     visitor: Visitor
+    desk: object
+    """The proxy that accepted it: one process has another one for a service that is made anew."""
     accepted_at: float
     program: Program | None = None
     ending: Ending | None = None
@@ -24,7 +26,7 @@ class Visit:
 
     @property
     def process(self) -> str:
-        """Who accepted it."""
+        """Whose clock it goes by."""
         return self.visitor.machine.name
 
     @property
@@ -54,9 +56,9 @@ class Visits:
         self._all: dict[int, Visit] = {}
         self._by_pod: dict[str, Visit] = {}
 
-    def begin(self, visitor: Visitor, now: float) -> Visit:
+    def begin(self, visitor: Visitor, desk: object, now: float) -> Visit:
         """A visitor is accepted."""
-        visit = self._all[visitor.number] = Visit(visitor, now)
+        visit = self._all[visitor.number] = Visit(visitor, desk, now)
         return visit
 
     def find(self, number: int) -> Visit | None:
@@ -76,6 +78,6 @@ class Visits:
         """Who is or was served by a pod."""
         return self._by_pod.get(pod_uid)
 
-    def waiting(self, process: str) -> Iterator[Visit]:
+    def waiting(self, desk: object) -> Iterator[Visit]:
         """Who has not been served by a proxy yet."""
-        return (visit for visit in self._all.values() if visit.process == process and visit.waits)
+        return (visit for visit in self._all.values() if visit.desk is desk and visit.waits)
