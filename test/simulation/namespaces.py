@@ -34,6 +34,7 @@ class Namespaces:
         self._server = server
         self._history = history
         self._oracle = oracle
+        self._walls = server.watch(NETWORK_POLICIES, None, self._excuse_walls)
 
     def create(self, name: str) -> bool:
         """Create a namespace; False while there is one of that name, if only for a while."""
@@ -58,6 +59,14 @@ class Namespaces:
             for resource in _KINDS:
                 delay = self._random.uniform(0.0, LONGEST_EMPTYING)
                 self._timeline.after(delay, self._empty, name, stored.object["metadata"]["uid"], resource)
+
+    def _excuse_walls(self) -> None:
+        """What falls with its namespace was not taken away by us."""
+        for event in self._walls.take():
+            meta = event.stored.object["metadata"]
+            namespace = self._server.find(NAMESPACES, "", meta["namespace"])
+            if event.type == "DELETED" and namespace is not None and "deletionTimestamp" in namespace["metadata"]:
+                self._oracle.doings.walls.add(meta["name"])
 
     def _collect(self) -> None:
         self._server.collects = True

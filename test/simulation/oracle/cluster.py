@@ -85,10 +85,14 @@ class Cluster:
             or self.owner_of.get(program.uid) in self.doings.records
         )
 
-    def was_silent(self, instance: str) -> bool:
-        """Whether a proxy has said its last word, or did not renew for so long that it may be given up."""
+    def was_silent(self, instance: str, *, is_over: bool = False) -> bool:
+        """Whether a proxy has said its last word, or did not renew for so long that it may be given up.
+
+        Who is waited for has no grace where the pod in question ``is_over``: nothing can be lost by it any more.
+        """
         silent = self._timeline.now - self._renewed.get(instance, 0.0)
-        return instance in self._ended or silent >= (LEASE_SECONDS + self._grace) * DRIFT
+        longest = LEASE_SECONDS + (0.0 if is_over else self._grace)
+        return instance in self._ended or silent >= longest * DRIFT
 
     def bounds(self, service: str, part: str, name: str) -> list[float | None]:
         """Every value that a field of ``queue`` or ``session`` has had for a service: any of them may still hold."""

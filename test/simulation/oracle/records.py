@@ -52,8 +52,11 @@ class Records:
 
     def _is_lost(self, record: Json) -> bool:
         """Whether the proxy is dead, or was silent for so long that it may be given up."""
+        cluster, spec = self._scene.cluster, record["spec"]
         process = self._scene.dials.claims[record["metadata"]["uid"]].process
-        return process in self._scene.dead or self._scene.cluster.was_silent(record["spec"]["proxy"])
+        pod = cluster.pods.get(spec["podUID"])
+        is_over = pod is not None and pod["status"]["phase"] in ("Failed", "Succeeded")
+        return process in self._scene.dead or cluster.was_silent(spec["proxy"], is_over=is_over)
 
     def _check_ended(self, record: Json) -> None:
         """What is in use is deleted without a word of its end only where others did that, or its pod is no more."""
