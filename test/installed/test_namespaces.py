@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from test.chart.helm import NAMESPACE
-from test.e2e.api import Json
-from test.e2e.clients import is_cut
 from test.e2e.containers import container_service
-from test.e2e.waiting import eventually
 from test.installed.installation import Installation, Space
 from test.installed.life import OPERATOR
 from test.installed.rights import Asking
+from test.running.api import Json
+from test.running.clients import is_cut
+from test.running.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
 
@@ -46,3 +46,11 @@ def test_it_goes_soon_though_a_client_holds_on_to_its_connection(space: Space, i
         eventually(lambda: space.kubectl(*left) == "", "it is gone", within=NEXT_LOOK_SECONDS)
     one_pass, told, first_stage = POOL + 1, 1, 2
     assert asking.refused(NAMESPACE, OPERATOR, within=space.name) <= one_pass + told + first_stage * MOST_TRIES
+
+
+def test_one_that_is_made_anew_at_once_is_served_by_the_same_operator(space: Space, installation: Installation) -> None:
+    space.serve(SERVICE)
+    space.kubectl("delete", "namespace", space.name, f"--timeout={NEXT_LOOK_SECONDS}s")
+    installation.kubectl("create", "namespace", space.name)
+    with space.session(space.serve(SERVICE)) as command:
+        assert command("echo here") == "here"
