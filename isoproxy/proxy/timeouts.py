@@ -53,18 +53,24 @@ class Aging(Generic[T]):
 
 
 class Sweep:
-    """Calls a function every so often, whatever it raises."""
+    """Calls a function every so often, whatever it raises.
+
+    A sweep that is late by more than its interval is left out, and the next is not: the process stood still, timers come
+    before sockets, and what has come meanwhile is to be heard before anybody is held to have said nothing.
+    """
 
     def __init__(self, *, time: TimeSource, function: Callable[[float], None]) -> None:
         """``function`` is given the time."""
         self._time = time
         self._function = function
         self._timer: IDelayedCall | None = None
+        self._was_late = False
 
     def every(self, seconds: float) -> None:
         """Sweep with this interval from now on."""
         self.stop()
-        self._timer = self._time.call_later(seconds, self._wake, seconds)
+        self._was_late = False
+        self._set_timer(seconds)
 
     def stop(self) -> None:
         """Sweep no more; idempotent."""
@@ -72,9 +78,17 @@ class Sweep:
             self._timer.cancel()
             self._timer = None
 
-    def _wake(self, seconds: float) -> None:
-        self._timer = self._time.call_later(seconds, self._wake, seconds)
+    def _set_timer(self, seconds: float) -> None:
+        due = self._time.monotonic() + seconds
+        self._timer = self._time.call_later(seconds, self._wake, seconds, due)
+
+    def _wake(self, seconds: float, due: float) -> None:
+        now = self._time.monotonic()
+        self._set_timer(seconds)
+        self._was_late = now - due > seconds and not self._was_late
+        if self._was_late:
+            return
         try:
-            self._function(self._time.monotonic())
+            self._function(now)
         except Exception:
             log.failure("a sweep failed")

@@ -75,3 +75,22 @@ def test_a_sweep_goes_on_whatever_it_raises_and_follows_a_new_interval() -> None
     sweeping.stop()
     sweeping.stop()
     assert not clock.getDelayedCalls()
+
+
+def test_after_a_standstill_the_reactor_hears_what_has_come_before_a_sweep_looks() -> None:
+    clock, times = Clock(), list[float]()
+    sweeping = Sweep(time=TimeSource.simulated(clock), function=times.append)
+    sweeping.every(2.0)
+    clock.advance(2.0)
+    clock.advance(7.0)
+    assert times == [2.0]
+    clock.advance(2.0)
+    assert times == [2.0, 11.0]
+
+
+def test_a_process_that_is_always_late_is_swept_all_the_same() -> None:
+    clock, times = Clock(), list[float]()
+    sweeping = Sweep(time=TimeSource.simulated(clock), function=times.append)
+    sweeping.every(1.0)
+    clock.pump([3.0] * 4)
+    assert times == [6.0, 12.0]

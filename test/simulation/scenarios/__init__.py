@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from test.simulation.scenarios import assignments, clients, pods, proxies, users, writes
+from test.simulation.scenarios import assignments, clients, limits, pods, proxies, users, writes
 from test.simulation.scenarios.playing import Scenario
 from test.simulation.script import Script
 
@@ -12,5 +12,6 @@ SCENARIOS: Mapping[str, tuple[Script, Scenario]] = {
     **pods.SCENARIOS,
     **users.SCENARIOS,
     **clients.SCENARIOS,
+    **limits.SCENARIOS,
     **writes.SCENARIOS,
 }
