@@ -1,16 +1,14 @@
 """Nodes: they start a program for each Pod, say how it does, and end it. What a pod's image is called is its fate."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from random import Random
 
 from isoproxy.kube.resources import PODS, Json
-from isoproxy.local.apiserver.errors import StatusError
-from isoproxy.local.apiserver.options import DeleteOptions
 from test.simulation.addresses import Addresses
 from test.simulation.history import History
+from test.simulation.podwrites import PodWrites
 from test.simulation.server import Server
 from test.simulation.timeline import Timeline
 
@@ -61,16 +59,14 @@ class Nodes:
     ) -> None:
         self._timeline = timeline
         self._random = random
-        self._server = server
         self._history = history
+        self._pods = PodWrites(server, history)
         self._tell_ended = ended
         self._excused = excused
         self.programs: dict[str, Program] = {}
         """By uid, of Pods that exist."""
         self._addresses: Addresses[Program] = Addresses(timeline)
         self._cordoned: set[int] = set()
-        self._silent: dict[int, list[Callable[[], None]]] = {}
-        """Of each node that is parted from the API server, what it has yet to say."""
         self._looking = False
         self._watch = server.watch(PODS, None, self._look_later)
 
@@ -109,7 +105,7 @@ class Nodes:
             program.rests = True
             self._end(program)
             self._timeline.after(UNREACHABLE_SECONDS, self._write, program, {"conditions": _ready(False)})
-            self._timeline.after(EVICTION_SECONDS, self._remove, program)
+            self._timeline.after(EVICTION_SECONDS, self._pods.remove, program)
 
     def reboot(self, node: int) -> None:
         """Let a node start anew: what ran there has failed, which it says when it is back."""
@@ -124,15 +120,11 @@ class Nodes:
 
         False if that is so already.
         """
-        if node in self._silent:
-            return False
-        self._silent[node] = []
-        return True
+        return self._pods.part(node)
 
     def heal(self, node: int) -> None:
         """Let a node be heard of again."""
-        for say in self._silent.pop(node, []):
-            say()
+        self._pods.heal(node)
         for program in self.on(node):
             self._report(program, {"conditions": _ready(program.ready)})
 
@@ -201,9 +193,9 @@ class Nodes:
             self._timeline.after(self._random.uniform(0.05, 0.8) * (25 if fate == "slow" else 1), self._start, program)
 
     def _start(self, program: Program) -> None:
-        if program.uid not in self.programs or program.rests or self._holds_back(program, self._start):
+        if program.uid not in self.programs or program.rests:
             return
-        if not self._bind(program):
+        if self._pods.holds_back(program, partial(self._start, program)) or not self._pods.bind(program):
             return
         program.ip = self._addresses.give(program)
         if not program.ip:
@@ -217,15 +209,6 @@ class Nodes:
         else:
             self._timeline.after(self._random.uniform(0.0, 0.5), self._become_ready, program)
 
-    def _bind(self, program: Program) -> bool:
-        """From now on its deletion waits for the node."""
-        kind = self._server.kind(PODS)
-        try:
-            self._server.perform(lambda core: core.bind(kind, program.namespace, program.name, f"node-{program.node}"))
-        except StatusError:
-            return False  # it was deleted meanwhile
-        return True
-
     def _become_ready(self, program: Program) -> None:
         if not program.alive:
             return
@@ -236,9 +219,9 @@ class Nodes:
 
     def _finish(self, program: Program) -> None:
         """End what was told to end, and then its object."""
-        if program.uid in self.programs and not self._holds_back(program, self._finish):
+        if program.uid in self.programs and not self._pods.holds_back(program, partial(self._finish, program)):
             self._end(program)
-            self._timeline.after(self._random.uniform(0.0, 0.3), self._remove, program)
+            self._timeline.after(self._random.uniform(0.0, 0.3), self._pods.remove, program)
 
     def _end(self, program: Program) -> None:
         program.rests = program.rests or self._excused(program)
@@ -250,36 +233,13 @@ class Nodes:
         self._history.note(f"program of {program} ends")
         self._tell_ended(program)
 
-    def _holds_back(self, program: Program, act: Callable[..., None], *args: Json) -> bool:
-        """Whether its node is parted, so that it acts when it is back."""
-        if program.node not in self._silent:
-            return False
-        self._silent[program.node].append(partial(act, program, *args))
-        return True
-
-    def _report(self, program: Program, status: Json) -> None:
-        if not self._holds_back(program, self._report, status):
-            self._write(program, status)
-
     def _write(self, program: Program, status: Json) -> None:
         if program.uid in self.programs:
-            with suppress(StatusError), self._history.acting(f"node-{program.node}"):
-                kind = self._server.kind(PODS)
-                patch = {"metadata": {"uid": program.uid}, "status": status}
-                self._server.perform(
-                    lambda core: core.patch(kind, program.namespace, program.name, patch, subresource="status")
-                )
-                self._history.note(
-                    f"pod {program}: {status.get('phase', '')} {status['conditions'][0]['status']} {program.ip}"
-                )
+            self._pods.write(program, status)
 
-    def _remove(self, program: Program) -> None:
-        if self._holds_back(program, self._remove):
-            return
-        with suppress(StatusError):
-            options = DeleteOptions(uid=program.uid, grace_period_seconds=0)
-            kind = self._server.kind(PODS)
-            self._server.perform(lambda core: core.delete(kind, program.namespace, program.name, options))
+    def _report(self, program: Program, status: Json) -> None:
+        if program.uid in self.programs:
+            self._pods.report(program, status)
 
 
 def _ready(is_ready: bool) -> list[Json]:
