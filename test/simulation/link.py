@@ -38,6 +38,8 @@ class Link:
     loses_guarded: bool = False
     """Nobody hears what became of a guarded write."""
     slow: float = 0.0
+    slow_seconds: tuple[float, float] = SLOW
+    """How long a request takes that is slow, one way."""
     trouble: float = 0.0
     watch_trouble: float = 0.0
     met: dict[str, int] = field(default_factory=dict)
@@ -45,7 +47,8 @@ class Link:
 
     def fate(self, *, guarded: bool) -> Fate:
         """Draw what becomes of the next request."""
-        span = SLOW if self.random.random() < self.slow else QUICK
+        is_slow = self.random.random() < self.slow
+        span = self.slow_seconds if is_slow else QUICK
         there, back = self.random.uniform(*span), self.random.uniform(*span)
         if self.cut:
             self._count("partition")
@@ -55,7 +58,7 @@ class Link:
             return Fate(there, back, lost=UnknownOutcome("connection reset"))
         if self.random.random() < self.trouble:
             return self._troubled(there, back, guarded=guarded)
-        if span is SLOW:
+        if is_slow:
             self._count("slow request")
         return Fate(there, back)
 

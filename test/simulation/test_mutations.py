@@ -8,7 +8,7 @@ from test.simulation.mutations import MUTATIONS, Mutation, put_in
 from test.simulation.run import Result, play, run_seed
 from test.simulation.scenarios import SCENARIOS
 
-SEEDS = 150
+SEEDS = 60
 DOCUMENT = Path(__file__).parents[2] / "docs" / "invariants.md"
 
 
@@ -31,4 +31,4 @@ def _first_wrong(mutation: Mutation) -> Result | None:
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_the_table_of_bugs_is_that_of_the_document(mutation: Mutation) -> None:
     by = f"`{mutation.scenario}`" if mutation.scenario else "seeds"
-    assert f"| {mutation.name} | {mutation.breaks[0]} | {by} |\n" in DOCUMENT.read_text()
+    assert f"| {mutation.name} | {', '.join(mutation.breaks)} | {by} |\n" in DOCUMENT.read_text()

@@ -1,8 +1,8 @@
 """Deliberate bugs, one at a time put into the product: a simulation that does not find them proves nothing."""
 
-from test.simulation.mutations import counting, endings, once, waiting
+from test.simulation.mutations import counting, endings, once, relaying, waiting
 from test.simulation.mutations.mutation import Mutation, put_in
 
 __all__ = ["MUTATIONS", "Mutation", "put_in"]
 
-MUTATIONS = (*once.MUTATIONS, *endings.MUTATIONS, *counting.MUTATIONS, *waiting.MUTATIONS)
+MUTATIONS = (*once.MUTATIONS, *endings.MUTATIONS, *counting.MUTATIONS, *waiting.MUTATIONS, *relaying.MUTATIONS)

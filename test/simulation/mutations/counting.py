@@ -1,12 +1,15 @@
 """Bugs by which something leaks, is made too often, or stands where it should not."""
 
+import math
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from isoproxy.operator import standing
-from isoproxy.operator.actions import EndReason
-from isoproxy.operator.expectations import Expectations
+from isoproxy.kube.errors import UnknownOutcome
+from isoproxy.operator import expectations, liveness, standing
+from isoproxy.operator.actions import EndReason, MakePod
+from isoproxy.operator.apply import Applier
+from isoproxy.operator.expectations import Expectations, _behind
 from isoproxy.operator.leftovers import Leftovers
 from isoproxy.operator.pool import Pool
 from test.simulation.mutations.mutation import Mutation, swap
@@ -14,6 +17,30 @@ from test.simulation.mutations.mutation import Mutation, swap
 
 def _forget_expectations(stack: ExitStack) -> None:
     swap(stack, Expectations, "overlay", lambda self, seen, now: list(seen))
+
+
+def _expect_for_ever(stack: ExitStack) -> None:
+    """What came and went before the answer to its creation did is waited for, although the watch is past it."""
+    swap(stack, expectations, "EXPIRY_SECONDS", math.inf)
+    swap(stack, Expectations, "_is_to_come", lambda self, written, shown: shown is None or _behind(written, shown))
+
+
+def _believe_an_older_watch(stack: ExitStack) -> None:
+    """What the watch does not show is not there, although the watch is not as far as the write."""
+    swap(stack, Expectations, "_is_to_come", lambda self, written, shown: shown is not None and _behind(written, shown))
+
+
+def _make_again_at_once(stack: ExitStack) -> None:
+    """A creation whose answer is lost is made again under another name, beside the one that may have happened."""
+    make = Applier._make_pod
+
+    async def twice(self: Applier, action: MakePod, result: Any) -> None:
+        try:
+            await make(self, action, result)
+        except UnknownOutcome:
+            await make(self, action, result)
+
+    swap(stack, Applier, "_make_pod", twice)
 
 
 def _keep_half_made(stack: ExitStack) -> None:
@@ -44,14 +71,44 @@ def _wall_falls_first(stack: ExitStack) -> None:
     swap(stack, Leftovers, "ends", everything)
 
 
+def _doubt_for_ever(stack: ExitStack) -> None:
+    swap(stack, liveness, "MASS_HOLD_SECONDS", math.inf)
+
+
 MUTATIONS = (
-    Mutation("what was just written is forgotten", ("I4",), _forget_expectations, "one_pod_at_most_that_ends_slowly"),
+    Mutation(
+        "what was just written is forgotten",
+        ("I4",),
+        _forget_expectations,
+        "an_operator_that_does_not_hear_of_what_it_makes",
+    ),
+    Mutation(
+        "what a watch does not show is not expected, however far behind it is",
+        ("I4",),
+        _believe_an_older_watch,
+        "an_operator_that_does_not_hear_of_what_it_makes",
+    ),
+    Mutation(
+        "what a watch does not show is expected for ever",
+        ("I4",),
+        _expect_for_ever,
+        "pods_gone_before_the_answer_to_their_creation",
+    ),
+    Mutation(
+        "what was created without an answer is made again at once",
+        ("I4",),
+        _make_again_at_once,
+        "creations_without_an_answer_at_the_ceiling",
+    ),
     Mutation("an IsolationPod without its Pod stays", ("I4",), _keep_half_made),
     Mutation(
         "pods that end are not counted against maxPods",
         ("I4",),
         _ignore_ending_pods,
         "one_pod_at_most_that_ends_slowly",
+    ),
+    Mutation(
+        "proxies that all died at once are waited for without end", ("I4",), _doubt_for_ever, "all_proxies_dead_at_once"
     ),
     Mutation(
         "the wall of a deleted service falls before its pods have ended",

@@ -41,6 +41,16 @@ def _believe_silence(stack: ExitStack) -> None:
     swap(stack, liveness, "_most_expired", lambda verdicts: False)
 
 
+def _believe_that_most_are_dead(stack: ExitStack) -> None:
+    swap(stack, liveness, "_most_expired", lambda verdicts: False)
+
+
+def _take_what_ends_for_ended(stack: ExitStack) -> None:
+    """And without the patience with the end of what is in use."""
+    swap(stack, standing, "_has_ended", lambda record, pod: pod.terminal)
+    swap(stack, standing, "LOSS_SECONDS", 0.0)
+
+
 def _end_unrecorded(stack: ExitStack) -> None:
     over = standing._over
 
@@ -80,13 +90,25 @@ MUTATIONS = (
         _end_by_uid_alone,
         "an_assignment_without_an_answer_beside_a_scale_down",
     ),
-    Mutation("a quiet watch is taken for a proxy's death", ("I2",), _believe_silence, "a_watch_of_leases_that_hangs"),
+    Mutation("a quiet watch is taken for a proxy's death", ("I3",), _believe_silence, "a_watch_of_leases_that_hangs"),
+    Mutation(
+        "most proxies are taken for dead where they may be parted",
+        ("I2",),
+        _believe_that_most_are_dead,
+        "all_proxies_parted_for_most_of_an_hour",
+    ),
+    Mutation(
+        "a pod in use that is told to end is taken for one that has ended",
+        ("I3",),
+        _take_what_ends_for_ended,
+        "a_node_parted_with_sessions_open",
+    ),
     Mutation(
         "a pod in use at a dead proxy is ended before that is recorded",
         ("I3",),
         _end_unrecorded,
         "a_proxy_cut_off_for_longer_than_its_grace",
     ),
-    Mutation("a recall returns a pod that is claimed", ("I2",), _return_what_is_claimed),
+    Mutation("a recall returns a pod that is claimed", ("I3", "I2"), _return_what_is_claimed),
     Mutation("a connection ends twice", ("I3",), _end_twice, "clients_that_shut_down_while_they_wait"),
 )

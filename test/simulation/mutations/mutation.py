@@ -7,6 +7,9 @@ from typing import Any
 from unittest.mock import patch
 
 from isoproxy.operator.apply import Applier
+from isoproxy.proxy import connection
+from isoproxy.proxy.connection import Connection
+from isoproxy.proxy.session import Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +44,13 @@ def redispatch(stack: ExitStack, action: type, function: Callable[..., Any]) -> 
     before = dispatcher.dispatch(action)
     dispatcher.register(action, function)
     stack.callback(dispatcher.register, action, before)
+
+
+def perform(stack: ExitStack, action: type[Action], function: Callable[[Connection, Any], None]) -> None:
+    """Have connections carry out actions of one kind by ``function``."""
+    stack.enter_context(patch.dict(connection._PERFORM, {action: function}))
+
+
+def performed(action: type[Action]) -> Callable[[Connection, Any], None]:
+    """How connections carry out actions of one kind."""
+    return connection._PERFORM[action]

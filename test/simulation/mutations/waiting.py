@@ -6,6 +6,9 @@ from typing import Any
 
 from isoproxy.operator import standing
 from isoproxy.operator.liveness import Liveness, Verdict
+from isoproxy.operator.workqueue import Workqueue
+from isoproxy.proxy.backend import Backend
+from isoproxy.proxy.presence import Presence
 from isoproxy.proxy.session import Session
 from isoproxy.proxy.stock import Stock
 from test.simulation.mutations.mutation import Mutation, swap
@@ -32,8 +35,35 @@ def _keep_what_is_gone(stack: ExitStack) -> None:
     swap(stack, Stock, "gone", lambda self, uid: None)
 
 
+def _lose_a_wake_up_in_a_pass(stack: ExitStack) -> None:
+    wake = Workqueue.wake
+
+    def deaf(self: Workqueue, key: str, delay: float = 0.0) -> None:
+        entry = self._keys.get(key)
+        if entry is None or not entry.running:
+            wake(self, key, delay)
+
+    swap(stack, Workqueue, "wake", deaf)
+
+
+def _wake_nobody(stack: ExitStack) -> None:
+    """A pod that arrives waits for the next client, whoever waits for a pod."""
+
+    def keep(self: Stock[Any], pod: Backend) -> None:
+        self.ever_stocked = True
+        self._unused[pod.uid] = pod
+
+    swap(stack, Stock, "_enter", keep)
+
+
+def _tell_late_that_somebody_waits(stack: ExitStack) -> None:
+    """The Lease says it when it is to be renewed anyway."""
+    swap(stack, Presence, "demand_changed", lambda self, *, urgent=False: None)
+
+
 def _serve_who_hung_up(stack: ExitStack) -> None:
     def deaf(self: Session, now: float) -> tuple[()]:
+        self.eof = True
         return ()
 
     swap(stack, Session, "client_eof", deaf)
@@ -51,6 +81,14 @@ MUTATIONS = (
         ("warm",),
         _keep_what_is_gone,
         "isolation_pods_deleted_by_hand",
+    ),
+    Mutation("a wake-up during a pass is lost", ("I5",), _lose_a_wake_up_in_a_pass, "clients_that_come_during_a_pass"),
+    Mutation("a pod that arrives wakes nobody who waits", ("I5",), _wake_nobody, "clients_for_whom_pods_are_made"),
+    Mutation(
+        "a proxy tells that somebody waits when it renews its Lease",
+        ("I5",),
+        _tell_late_that_somebody_waits,
+        "clients_for_whom_pods_are_made",
     ),
     Mutation(
         "a client that hung up in the queue is served",

@@ -27,7 +27,6 @@ def a_pod_that_is_ready_and_refuses(world: World) -> None:
 
 
 def one_pod_at_most_that_ends_slowly(world: World) -> None:
-    edit(world, "s0", replicas=1, maxPods=1)
     world.run(START_SECONDS)
     for _ in range(8):
         come(world, stay=0.2)
@@ -80,7 +79,7 @@ def a_node_parted_with_sessions_open(world: World) -> None:
 SCENARIOS = scenarios(
     (a_node_that_reboots, {}),
     (a_pod_that_is_ready_and_refuses, {}),
-    (one_pod_at_most_that_ends_slowly, {"proxies": 1}),
+    (one_pod_at_most_that_ends_slowly, {"proxies": 1, "spec": {"replicas": 1, "maxPods": 1}}),
     (pods_deleted_by_the_dozen, {}),
     (isolation_pods_deleted_by_hand, {}),
     (every_node_drained_in_turn, {"spec": {"replicas": 6}}),

@@ -9,12 +9,26 @@ from test.simulation.world import World
 def creations_without_an_answer_at_the_ceiling(world: World) -> None:
     """Each of them may have made a pod: no more are made than there may be."""
     link = world.operators[0].api.link
-    for round_ in range(12):
-        link.trouble = 0.6
-        edit(world, "s0", replicas=4 if round_ % 2 else 0)
-        world.run(4.0)
+    for number in range(40):
+        link.trouble = 0.4
+        edit(world, "s0", replicas=0 if number % 2 else 4)
+        world.run(2.0)
         link.trouble = 0.0
         world.run(1.0)
+
+
+def an_operator_that_does_not_hear_of_what_it_makes(world: World) -> None:
+    """It has asked for all that there may be, and goes by that."""
+    world.run(START_SECONDS)
+    edit(world, "s0", replicas=4)
+    while not world.server.objects(ISOLATION_PODS) and world.timeline.step(world.timeline.now + 1.0):
+        pass
+    link = world.operators[0].api.link
+    link.deaf = True
+    world.run(20.0)
+    link.deaf = False
+    world.operators[0].api.resume_watches()
+    world.run(10.0)
 
 
 def pods_gone_before_the_answer_to_their_creation(world: World) -> None:
@@ -35,5 +49,6 @@ def pods_gone_before_the_answer_to_their_creation(world: World) -> None:
 
 SCENARIOS = scenarios(
     (creations_without_an_answer_at_the_ceiling, {"proxies": 1, "spec": {"maxPods": 4}}),
+    (an_operator_that_does_not_hear_of_what_it_makes, {"proxies": 1, "spec": {"replicas": 0, "maxPods": 4}}),
     (pods_gone_before_the_answer_to_their_creation, {"proxies": 1, "spec": {"replicas": 2}}),
 )
