@@ -19,9 +19,9 @@ from bench.contestants import Contestant
 from isoproxy.model import names
 from isoproxy.model.dedicatedservice import QueueSpec, SessionSpec
 from isoproxy.model.proxysettings import ProxySettings
-from test.e2e.api import DEDIS, IPODS, LEASES, Api, Json
-from test.e2e.harness import Isoproxy, Local, dedicated_service, write_kubeconfig
-from test.e2e.waiting import eventually
+from test.running.api import DEDIS, IPODS, LEASES, Api, Json
+from test.running.harness import Isoproxy, Local, dedicated_service, write_kubeconfig
+from test.running.waiting import eventually
 
 NAME = "isoproxy"
 _SERVICE = "bench"

@@ -25,10 +25,10 @@ from test.cluster.health import Unhealthy
 from test.cluster.level import Level
 from test.cluster.levels import up
 from test.e2e.apart import Apart
-from test.e2e.api import Api
-from test.e2e.harness import write_manifests
 from test.e2e.oncluster import Node, prepare
 from test.needs import cluster_lacks, hint
+from test.running.api import Api
+from test.running.harness import write_manifests
 
 _NAME = "bench"
 _LONG_SECONDS = 1.5

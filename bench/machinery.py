@@ -18,9 +18,9 @@ from pathlib import Path
 from bench import figures, load, measure
 from bench.sustained import PATIENCE, sustain
 from test.e2e.apart import Apart
-from test.e2e.api import DEDIS, Json
-from test.e2e.harness import Local, dedicated_service, write_manifests
-from test.e2e.waiting import eventually
+from test.running.api import DEDIS, Json
+from test.running.harness import Local, dedicated_service, write_manifests
+from test.running.waiting import eventually
 
 PROGRAM = [sys.executable, "-I", "-S", str(Path(__file__).with_name("pod.py"))]
 SERVICE = "bench"

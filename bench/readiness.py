@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from isoproxy.kube.client import KubeClient
 from isoproxy.kube.errors import KubeError
 from isoproxy.kube.resources import PODS, Json
-from test.e2e.api import is_ready
+from test.running.api import is_ready
 
 NAMESPACE = "default"
 

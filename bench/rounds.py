@@ -20,7 +20,7 @@ from test.cluster.cluster import Cluster
 from test.cluster.kubectl import Kubectl
 from test.cluster.programs import program
 from test.e2e.apart import Apart
-from test.e2e.process import TREE
+from test.running.process import TREE
 
 OURS, RUN, WRITTEN = "isoproxy", "bare loop", "bare loop, pods not run"
 _BARE = {RUN: ("--run",), WRITTEN: ()}

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from bench.machinery import SERVICE, manifest
-from test.e2e.api import Api
-from test.e2e.harness import Local, write_kubeconfig, write_manifests
-from test.e2e.process import TREE
-from test.e2e.waiting import eventually
+from test.running.api import Api
+from test.running.harness import Local, write_kubeconfig, write_manifests
+from test.running.process import TREE
+from test.running.waiting import eventually
 
 SECONDS = 0.5
 

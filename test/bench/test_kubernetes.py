@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from test.e2e.process import TREE
+from test.running.process import TREE
 
 
 def test_what_a_cluster_lacks_here_is_said_and_nothing_fails(tmp_path: Path) -> None:

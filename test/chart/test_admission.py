@@ -12,8 +12,8 @@ from isoproxy.model import proxyaccess
 from test.chart.conftest import Kubectl, remove_definitions
 from test.chart.helm import CHART, NAMESPACE, RELEASE, Json, helm
 from test.cluster.target import Target
-from test.e2e.api import Api, Refused
-from test.e2e.waiting import eventually
+from test.running.api import Api, Refused
+from test.running.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("control", ours=True), pytest.mark.needs_program("go")]
 

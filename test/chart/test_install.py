@@ -8,8 +8,8 @@ import pytest
 from test.chart.conftest import Kubectl, remove_definitions
 from test.chart.helm import CHART, NAMESPACE, RELEASE, Json, helm, rendered
 from test.cluster.target import Target
-from test.e2e.api import Api
-from test.e2e.waiting import eventually
+from test.running.api import Api
+from test.running.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("control", ours=True), pytest.mark.needs_program("go")]
 

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from test.cluster.cluster import Cluster
-from test.e2e.process import Process
+from test.running.process import Process
 
 _SECONDS = 90.0
 

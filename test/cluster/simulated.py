@@ -8,10 +8,9 @@ from test.cluster.parts.part import Part
 from test.cluster.parts.simulated import LABEL, kwok
 from test.cluster.programs import build, program
 from test.cluster.target import Target
-from test.e2e.api import Api, Json, Refused, is_ready
-from test.e2e.oncluster import NODES
-from test.e2e.process import Process
-from test.e2e.waiting import BOUND, eventually
+from test.running.api import NODES, Api, Json, Refused, is_ready
+from test.running.process import Process
+from test.running.waiting import BOUND, eventually
 
 TAINT = {"key": "kwok", "value": "simulated", "effect": "NoSchedule"}
 """Keeps away the pods that want to be run."""

@@ -20,9 +20,9 @@ from test.cluster.levels import up
 from test.cluster.parts.controlplane import api_server, etcd
 from test.cluster.programs import ASSETS, program
 from test.cluster.target import remove_orphans
-from test.e2e import proc
-from test.e2e.process import TREE
-from test.e2e.waiting import BOUND, eventually
+from test.running import proc
+from test.running.process import TREE
+from test.running.waiting import BOUND, eventually
 
 pytestmark = pytest.mark.needs_cluster("node")
 
@@ -251,7 +251,7 @@ def test_a_folder_that_somebody_else_may_have_made_is_not_used(tmp_path: Path) -
 
 def test_a_process_of_the_tests_ends_with_them(tmp_path: Path) -> None:
     """However these end; that of a cluster's network would keep it for ever."""
-    starts = "from test.e2e.process import Process\nprint(Process(['sleep', '700']).pid, flush=True)\ninput()"
+    starts = "from test.running.process import Process\nprint(Process(['sleep', '700']).pid, flush=True)\ninput()"
     with subprocess.Popen(
         [sys.executable, "-c", starts], cwd=TREE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -11,7 +11,7 @@ import pytest
 
 from test.cluster.programs import program
 from test.cluster.target import Target
-from test.e2e.api import Api, Refused
+from test.running.api import Api, Refused
 
 pytestmark = [pytest.mark.needs_cluster("control"), pytest.mark.needs_program("go")]
 

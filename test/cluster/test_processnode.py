@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from test.cluster.processnode import own_network
-from test.e2e.api import PODS, Api, Json, is_ready
-from test.e2e.harness import PROGRAM, Local, write_kubeconfig
-from test.e2e.process import Process
-from test.e2e.waiting import eventually
+from test.running.api import PODS, Api, Json, is_ready
+from test.running.harness import PROGRAM, Local, write_kubeconfig
+from test.running.process import Process
+from test.running.waiting import eventually
 
 NODES = ("one", "two")
 

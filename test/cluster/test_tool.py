@@ -14,12 +14,12 @@ import pytest
 from isoproxy.local.runtime.listeners import open_table
 from isoproxy.local.runtime.supervisor import procfs
 from test.cluster.images.tool import Tool, tool
-from test.e2e import program
-from test.e2e.clients import Address, ask, connected, who_serves
-from test.e2e.harness import PROGRAM
-from test.e2e.process import Process
-from test.e2e.waiting import BOUND, eventually, throughout
 from test.local.runtime.support import free_port, is_alive
+from test.running import program
+from test.running.clients import Address, ask, connected, who_serves
+from test.running.harness import PROGRAM
+from test.running.process import Process
+from test.running.waiting import BOUND, eventually, throughout
 
 pytestmark = pytest.mark.needs_program("go")
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from test.cluster.images.tool import Commander, Tool, commanding
-from test.e2e.clients import Address, connected, is_cut
-from test.e2e.harness import TWISTD, fetch
-from test.e2e.process import Process
 from test.local.runtime.support import free_port
+from test.running.clients import Address, connected, is_cut
+from test.running.harness import TWISTD, fetch
+from test.running.process import Process
 
 pytestmark = pytest.mark.needs_program("go")
 

@@ -6,12 +6,12 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
-from test.e2e.api import LEASES, Api
-from test.e2e.clients import Address
 from test.e2e.grounds import Machine
-from test.e2e.harness import Isoproxy, write_kubeconfig
 from test.e2e.oncluster import OPERATED
-from test.e2e.process import Process
+from test.running.api import LEASES, Api
+from test.running.clients import Address
+from test.running.harness import Isoproxy, write_kubeconfig
+from test.running.process import Process
 
 GRACE_SECONDS = 10
 """How long the pods of a dead proxy are kept, the least there is."""

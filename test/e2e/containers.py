@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 
 from test.cluster import layout
 from test.cluster.images.catalogue import TOOL
-from test.e2e import proc
-from test.e2e.api import CHILDREN, DEDIS, Api, Json, is_ready, names
-from test.e2e.clients import Address, connected
-from test.e2e.harness import Isoproxy
 from test.e2e.oncluster import prepare
-from test.e2e.process import STOP_SECONDS
-from test.e2e.waiting import eventually
+from test.running import proc
+from test.running.api import CHILDREN, DEDIS, Api, Json, is_ready, names
+from test.running.clients import Address, connected
+from test.running.harness import Isoproxy
+from test.running.process import STOP_SECONDS
+from test.running.waiting import eventually
 
 ON_THE_NODE = {"nodeSelector": {"kubernetes.io/hostname": layout.NODE}}
 """Other nodes of a cluster have no containers."""

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from test.cluster import cluster
 from test.cluster.target import Target
-from test.e2e.harness import Cluster, Local
 from test.e2e.oncluster import Node, OnNode
+from test.running.harness import Cluster, Local
 
 Machine = Local | Cluster | Node
 """An API server, and what runs the pods."""

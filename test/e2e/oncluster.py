@@ -15,14 +15,13 @@ import yaml
 
 from isoproxy.model import crds
 from test.cluster.target import Target
-from test.e2e.api import CHILDREN, DEDIS, OURS, Api, Json, Refused, names
-from test.e2e.harness import Isoproxy
-from test.e2e.process import STOP_SECONDS, Process
-from test.e2e.waiting import eventually
+from test.running.api import CHILDREN, DEDIS, NODES, OURS, Api, Json, Refused, names
+from test.running.harness import Isoproxy
+from test.running.process import STOP_SECONDS, Process
+from test.running.waiting import eventually
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 SERVICE_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
-NODES = "/api/v1/nodes"
 NODE_LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 OPERATED = "--namespace=default"
 """An operator's option: of a cluster that may be somebody else's, it sees what the tests make, and nothing more."""

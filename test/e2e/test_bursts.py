@@ -5,11 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from test.e2e.apart import GRACE_SECONDS, Apart
-from test.e2e.api import LEASES, Api, names
-from test.e2e.clients import Address, ask, burst, connected, is_cut, who_serves
 from test.e2e.grounds import Ground
-from test.e2e.harness import Local, dedicated_service, write_manifests
-from test.e2e.waiting import BOUND, eventually
+from test.running.api import LEASES, Api, names
+from test.running.clients import Address, ask, burst, connected, is_cut, who_serves
+from test.running.harness import Local, dedicated_service, write_manifests
+from test.running.waiting import BOUND, eventually
 
 CONNECTIONS = 500
 LEASE_SECONDS = 15

@@ -9,12 +9,12 @@ from test.cluster.images.catalogue import REDIS
 from test.cluster.images.tool import commanding
 from test.cluster.network import CLIENT
 from test.cluster.target import Target
-from test.e2e.api import names
-from test.e2e.clients import burst, is_cut, who_serves
 from test.e2e.containers import ON_THE_NODE, OnContainers, container_service
-from test.e2e.harness import example
-from test.e2e.rediscli import redis_cli
-from test.e2e.waiting import eventually
+from test.running.api import names
+from test.running.clients import burst, is_cut, who_serves
+from test.running.harness import example
+from test.running.rediscli import redis_cli
+from test.running.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("node"), pytest.mark.usefixtures("at_client")]
 

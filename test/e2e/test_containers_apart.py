@@ -11,13 +11,13 @@ import pytest
 from test.cluster import layout
 from test.cluster.network import CLIENT
 from test.cluster.target import Target
-from test.e2e import program
-from test.e2e.api import DEDIS, IPODS, Api
-from test.e2e.clients import Address, ask, burst, connected, who_serves
 from test.e2e.containers import container_service, remove_services
-from test.e2e.harness import Isoproxy
 from test.e2e.oncluster import prepare
-from test.e2e.waiting import eventually
+from test.running import program
+from test.running.api import DEDIS, IPODS, Api
+from test.running.clients import Address, ask, burst, connected, who_serves
+from test.running.harness import Isoproxy
+from test.running.waiting import eventually
 
 pytestmark = pytest.mark.needs_cluster("node")
 

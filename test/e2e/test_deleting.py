@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from test.e2e.api import DEDIS, names
-from test.e2e.clients import ask, connected, is_cut, who_serves
 from test.e2e.grounds import Ground, Whole
-from test.e2e.harness import dedicated_service
-from test.e2e.waiting import eventually
+from test.running.api import DEDIS, names
+from test.running.clients import ask, connected, is_cut, who_serves
+from test.running.harness import dedicated_service
+from test.running.waiting import eventually
 
 POOL = 3
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from test.e2e.api import Json
-from test.e2e.clients import ask, connected
-from test.e2e.harness import Isoproxy, Local, dedicated_service, write_manifests
-from test.e2e.process import complaints
-from test.e2e.waiting import eventually
+from test.running.api import Json
+from test.running.clients import ask, connected
+from test.running.harness import Isoproxy, Local, dedicated_service, write_manifests
+from test.running.process import complaints
+from test.running.waiting import eventually
 
 
 def good() -> Json:

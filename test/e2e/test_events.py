@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from test.e2e.api import Json
 from test.e2e.grounds import Ground
-from test.e2e.harness import Isoproxy, dedicated_service, write_kubeconfig, write_manifests
 from test.e2e.oncluster import OPERATED
-from test.e2e.waiting import eventually
+from test.running.api import Json
+from test.running.harness import Isoproxy, dedicated_service, write_kubeconfig, write_manifests
+from test.running.waiting import eventually
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 CORE_EVENTS = "/api/v1/namespaces/default/events"

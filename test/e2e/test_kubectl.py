@@ -12,12 +12,12 @@ import pytest
 from test.cluster.level import Level
 from test.cluster.programs import program
 from test.cluster.target import Keeper
-from test.e2e.api import IPODS, Json, names
-from test.e2e.clients import ask, connected, is_cut, who_serves
 from test.e2e.containers import OnContainers, container_service, gated_containers
-from test.e2e.harness import Local, dedicated_service, write_kubeconfig, write_manifests
-from test.e2e.process import Process
-from test.e2e.waiting import BOUND, eventually
+from test.running.api import IPODS, Json, names
+from test.running.clients import ask, connected, is_cut, who_serves
+from test.running.harness import Local, dedicated_service, write_kubeconfig, write_manifests
+from test.running.process import Process
+from test.running.waiting import BOUND, eventually
 
 
 class Kubectl:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from test.e2e.api import DEDIS, LEASES
 from test.e2e.grounds import Ground
-from test.e2e.harness import Isoproxy, dedicated_service, fetch, write_kubeconfig, write_manifests
 from test.e2e.oncluster import OPERATED
-from test.e2e.waiting import eventually
+from test.running.api import DEDIS, LEASES
+from test.running.harness import Isoproxy, dedicated_service, fetch, write_kubeconfig, write_manifests
+from test.running.waiting import eventually
 
 LEASE = f"{LEASES}/isolation-proxy-operator"
 RUN_OUT = 30.0

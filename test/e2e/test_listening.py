@@ -7,10 +7,10 @@ from urllib.request import urlopen
 
 import pytest
 
-from test.e2e.api import DEDIS
-from test.e2e.clients import ask, connected, is_cut
-from test.e2e.harness import Isoproxy, Local, dedicated_service, write_kubeconfig, write_manifests
-from test.e2e.waiting import eventually
+from test.running.api import DEDIS
+from test.running.clients import ask, connected, is_cut
+from test.running.harness import Isoproxy, Local, dedicated_service, write_kubeconfig, write_manifests
+from test.running.waiting import eventually
 
 
 def test_it_stays_where_it_is_when_the_port_of_its_service_changes(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from isoproxy.observe.outcomes import Outcome
-from test.e2e.api import DEDIS
-from test.e2e.clients import ask, connected
-from test.e2e.harness import Isoproxy, Local, dedicated_service, fetch, write_kubeconfig
-from test.e2e.waiting import eventually
+from test.running.api import DEDIS
+from test.running.clients import ask, connected
+from test.running.harness import Isoproxy, Local, dedicated_service, fetch, write_kubeconfig
+from test.running.waiting import eventually
 
 POOL = 2
 

@@ -7,9 +7,9 @@ import pytest
 
 from test.cluster.level import Level
 from test.cluster.target import Target
-from test.e2e.api import DEDIS, Api, names
-from test.e2e.harness import Local, dedicated_service, write_kubeconfig
 from test.e2e.oncluster import DEFINITIONS, SERVICE_ACCOUNT, InUse, prepared
+from test.running.api import DEDIS, Api, names
+from test.running.harness import Local, dedicated_service, write_kubeconfig
 
 OURS = {"dedicatedservices.soh.re", "isolationpods.soh.re"}
 

@@ -13,13 +13,13 @@ from test.cluster.level import Level
 from test.cluster.parts import controlplane
 from test.cluster.programs import program as built
 from test.cluster.target import Keeper
-from test.e2e import program
 from test.e2e.apart import Apart
-from test.e2e.clients import ask, connected, is_cut
 from test.e2e.grounds import Ground, Machine, Real
-from test.e2e.harness import Cluster, Local, dedicated_service, write_manifests
 from test.e2e.oncluster import prepared
-from test.e2e.waiting import throughout
+from test.running import program
+from test.running.clients import ask, connected, is_cut
+from test.running.harness import Cluster, Local, dedicated_service, write_manifests
+from test.running.waiting import throughout
 
 POOL = 3
 AWAY_SECONDS = 6.0

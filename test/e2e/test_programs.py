@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from test.e2e.clients import Address
 from test.e2e.grounds import Ground, Whole
-from test.e2e.harness import example
-from test.e2e.rediscli import redis_cli
-from test.e2e.waiting import BOUND
+from test.running.clients import Address
+from test.running.harness import example
+from test.running.rediscli import redis_cli
+from test.running.waiting import BOUND
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from test.e2e.clients import Address, connected, is_cut, is_turned_away, who_serves
 from test.e2e.grounds import Ground, Whole
-from test.e2e.harness import dedicated_service
-from test.e2e.waiting import eventually, throughout
+from test.running.clients import Address, connected, is_cut, is_turned_away, who_serves
+from test.running.harness import dedicated_service
+from test.running.waiting import eventually, throughout
 
 
 @pytest.fixture(scope="module")

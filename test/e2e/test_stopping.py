@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from test.e2e import program
-from test.e2e.api import Api
-from test.e2e.clients import ask, connected, is_cut
-from test.e2e.harness import Local, dedicated_service, write_manifests
-from test.e2e.waiting import BOUND, eventually
+from test.running import program
+from test.running.api import Api
+from test.running.clients import ask, connected, is_cut
+from test.running.harness import Local, dedicated_service, write_manifests
+from test.running.waiting import BOUND, eventually
 
 POOL = 3
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from test.e2e import program
-from test.e2e.api import DEDIS
-from test.e2e.clients import Address, ask, connected
-from test.e2e.harness import Local, dedicated_service
-from test.e2e.waiting import BOUND, eventually, settled
+from test.running import program
+from test.running.api import DEDIS
+from test.running.clients import Address, ask, connected
+from test.running.harness import Local, dedicated_service
+from test.running.waiting import BOUND, eventually, settled
 
 GIB = 1 << 30
 MIB = 1 << 20

@@ -16,11 +16,11 @@ from test.cluster.kubectl import Kubectl
 from test.cluster.levels import import_image
 from test.cluster.network import CLIENT
 from test.cluster.programs import cache_folder, program
-from test.e2e.api import Api
-from test.e2e.clients import Address
 from test.e2e.containers import wait_until_listening
-from test.e2e.process import Process
-from test.e2e.waiting import eventually
+from test.running.api import Api
+from test.running.clients import Address
+from test.running.process import Process
+from test.running.waiting import eventually
 
 OPERATOR = f"deployment/{RELEASE}-controller-manager"
 PATIENCE = "--timeout=60s"

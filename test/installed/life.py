@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from test.chart.helm import NAMESPACE, RELEASE
 from test.cluster.parts import controlplane
 from test.cluster.programs import program
-from test.e2e.api import IPODS, Json, Refused
-from test.e2e.clients import Address, is_cut
 from test.e2e.containers import container_service
-from test.e2e.waiting import eventually
 from test.installed.installation import KINDS, Installation, Space
 from test.installed.processes import twistd_of
 from test.installed.rights import Asked, Asking, Right
+from test.running.api import IPODS, Json, Refused
+from test.running.clients import Address, is_cut
+from test.running.waiting import eventually
 
 POOL = 2
 SERVICE: Json = container_service("obey", ["obey"], replicas=POOL, service={"type": "NodePort", "port": 7000})

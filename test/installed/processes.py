@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from test.chart.helm import NAMESPACE
-from test.e2e.api import Api, Json
 from test.installed.installation import Installation
+from test.running.api import Api, Json
 
 
 def operators(installation: Installation) -> list[Json]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from test.cluster.cluster import Cluster
 from test.cluster.parts.controlplane import AUDIT
-from test.e2e.api import Json
+from test.running.api import Json
 
 CREATED = 201
 FORBIDDEN = 403

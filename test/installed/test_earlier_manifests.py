@@ -12,9 +12,9 @@ from test.cluster.images.catalogue import Recipe, archived
 from test.cluster.images.tool import tool
 from test.cluster.levels import import_image
 from test.cluster.programs import cache_folder
-from test.e2e.api import Json
-from test.e2e.clients import Address
 from test.installed.installation import Installation, Space
+from test.running.api import Json
+from test.running.clients import Address
 
 pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
 

@@ -6,11 +6,11 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from test.cluster.images.catalogue import REDIS
-from test.e2e.clients import Address
 from test.e2e.containers import ON_THE_NODE
-from test.e2e.harness import example
-from test.e2e.rediscli import RedisClient, redis_cli
 from test.installed.installation import Installation, Space
+from test.running.clients import Address
+from test.running.harness import example
+from test.running.rediscli import RedisClient, redis_cli
 
 pytestmark = [
     pytest.mark.needs_cluster("node", ours=True),

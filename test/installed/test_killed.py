@@ -14,13 +14,13 @@ from test.cluster.images.tool import Commander
 from test.cluster.parts import controlplane
 from test.cluster.parts.part import Part
 from test.cluster.programs import program
-from test.e2e.api import LEASES, Json, is_ready, names
-from test.e2e.clients import Address, is_cut
 from test.e2e.containers import container_service
-from test.e2e.waiting import eventually
 from test.installed.installation import OPERATOR, PATIENCE, Installation, Space
 from test.installed.processes import operators, twistd_of
 from test.installed.visitors import Visit, visiting
+from test.running.api import LEASES, Json, is_ready, names
+from test.running.clients import Address, is_cut
+from test.running.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from test.e2e.api import Json
-from test.e2e.clients import Address, is_cut, is_turned_away
 from test.e2e.containers import container_service
-from test.e2e.waiting import eventually
 from test.installed.installation import Installation, Space
+from test.running.api import Json
+from test.running.clients import Address, is_cut, is_turned_away
+from test.running.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
 

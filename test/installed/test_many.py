@@ -10,11 +10,11 @@ from test.cluster import layout
 from test.cluster.level import Level
 from test.cluster.simulated import simulated_node
 from test.cluster.target import Target
-from test.e2e.api import DEDIS, IPODS, PODS, Json, is_ready
-from test.e2e.harness import dedicated_service
-from test.e2e.waiting import eventually
 from test.installed.installation import Installation, Space
 from test.installed.processes import operators, twistd_of
+from test.running.api import DEDIS, IPODS, PODS, Json, is_ready
+from test.running.harness import dedicated_service
+from test.running.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from test.chart.helm import NAMESPACE
-from test.e2e.api import Json, is_ready
-from test.e2e.clients import Address, is_cut
 from test.e2e.containers import container_service
-from test.e2e.waiting import eventually
 from test.installed.installation import OPERATOR, PATIENCE, Installation, Space
 from test.installed.visitors import finding_warm_pods
+from test.running.api import Json, is_ready
+from test.running.clients import Address, is_cut
+from test.running.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
 

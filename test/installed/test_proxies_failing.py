@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from test.e2e.api import Json
 from test.e2e.containers import container_service
-from test.e2e.waiting import eventually
 from test.installed.installation import PATIENCE, Installation, Space
+from test.running.api import Json
+from test.running.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
 

@@ -13,11 +13,11 @@ import pytest
 from isoproxy.model.proxyaccess import CLIENTS_PORT, HEALTH_PORT, METRICS_PORT
 from test.cluster import layout
 from test.cluster.images.tool import Commander, commanding
-from test.e2e.api import Json
-from test.e2e.clients import Address
 from test.e2e.containers import container_service, network_of, plain_pod, wait_for_pod, wait_until_listening
-from test.e2e.waiting import eventually
 from test.installed.installation import Installation, Space
+from test.running.api import Json
+from test.running.clients import Address
+from test.running.waiting import eventually
 from test.walls.outside import HOST, OPENED_HOST, Outside
 from test.walls.parties import SYSTEM, dns_pod, dns_service
 

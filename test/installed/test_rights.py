@@ -9,10 +9,10 @@ import pytest
 
 from test.chart.helm import NAMESPACE, RELEASE, helm
 from test.cluster.kubectl import Kubectl
-from test.e2e.api import Json
 from test.e2e.containers import container_service
-from test.e2e.waiting import eventually
 from test.installed.installation import KINDS, OPERATOR, Installation, Space
+from test.running.api import Json
+from test.running.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from test.e2e.api import Json
-from test.e2e.clients import is_cut
 from test.e2e.containers import container_service
-from test.e2e.waiting import eventually
 from test.installed.installation import KINDS, Installation, Space
 from test.installed.visitors import check_warm, visit
+from test.running.api import Json
+from test.running.clients import is_cut
+from test.running.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
 

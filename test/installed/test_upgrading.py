@@ -18,14 +18,14 @@ from test.chart.helm import CHART, Json
 from test.cluster.images.ours import ISOPROXY
 from test.cluster.images.tool import Commander
 from test.cluster.parts.node import containerd_socket
-from test.e2e.api import names
-from test.e2e.clients import Address
 from test.e2e.containers import container_service
-from test.e2e.program import receive
-from test.e2e.waiting import eventually
 from test.installed.installation import PATIENCE, Installation, Space
 from test.installed.processes import operators
 from test.installed.visitors import check_warm, finding_warm_pods, logged, repeating, visit
+from test.running.api import names
+from test.running.clients import Address
+from test.running.program import receive
+from test.running.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
 

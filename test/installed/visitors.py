@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from test.e2e.accesslog import Entry, entries
-from test.e2e.api import PODS, Refused, names
-from test.e2e.clients import Address, ask, connected
-from test.e2e.program import receive
-from test.e2e.waiting import BOUND, eventually
 from test.installed.installation import Space
+from test.running.accesslog import Entry, entries
+from test.running.api import PODS, Refused, names
+from test.running.clients import Address, ask, connected
+from test.running.program import receive
+from test.running.waiting import BOUND, eventually
 
 AT_ONCE = 0.02
 """Seconds between accept and claim where a pod was warm: none, but that a process may lose its turn in between.

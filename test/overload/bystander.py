@@ -1,10 +1,10 @@
 """A second service of the same process, visited now and then: its clients are to notice nothing of an overload."""
 
-from test.e2e.api import DEDIS, Api, names
-from test.e2e.clients import who_serves
-from test.e2e.harness import Isoproxy, dedicated_service
-from test.e2e.waiting import eventually
 from test.overload.effort import PATIENCE
+from test.running.api import DEDIS, Api, names
+from test.running.clients import who_serves
+from test.running.harness import Isoproxy, dedicated_service
+from test.running.waiting import eventually
 
 NAME = "calm"
 POOL = 2

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from test.e2e.clients import Address, who_serves
 from test.overload.effort import PATIENCE
+from test.running.clients import Address, who_serves
 
 
 class Crowd:

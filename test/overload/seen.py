@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Self
 
-from test.e2e.harness import Isoproxy
-from test.e2e.waiting import eventually
 from test.overload.effort import PATIENCE
+from test.running.harness import Isoproxy
+from test.running.waiting import eventually
 
 _WRITES = ("create", "patch", "delete")
 

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
-from test.e2e.clients import Address, connected
+from test.running.clients import Address, connected
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 BEGUN: dict[str, bytes] = {

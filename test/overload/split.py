@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from test.e2e.api import Api
-from test.e2e.harness import Isoproxy, Local, write_kubeconfig
+from test.running.api import Api
+from test.running.harness import Isoproxy, Local, write_kubeconfig
 
 
 @dataclass(frozen=True)

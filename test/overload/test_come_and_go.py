@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from test.e2e.api import DEDIS
-from test.e2e.clients import Address
-from test.e2e.harness import dedicated_service
-from test.e2e.waiting import eventually
 from test.overload.bystander import Bystander
 from test.overload.effort import PATIENCE, TIMES
 from test.overload.seen import Writes, all_ended, descriptors
 from test.overload.split import split
+from test.running.api import DEDIS
+from test.running.clients import Address
+from test.running.harness import dedicated_service
+from test.running.waiting import eventually
 
 POOL = 3
 MOST_PODS = 6

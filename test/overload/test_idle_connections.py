@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from test.e2e.api import DEDIS, Api
-from test.e2e.clients import Address, connected, is_turned_away
-from test.e2e.harness import Local, dedicated_service
-from test.e2e.waiting import eventually
 from test.overload.bystander import Bystander
 from test.overload.effort import PATIENCE, open_many_files
 from test.overload.seen import all_ended, descriptors, wait_for_queue
+from test.running.api import DEDIS, Api
+from test.running.clients import Address, connected, is_turned_away
+from test.running.harness import Local, dedicated_service
+from test.running.waiting import eventually
 
 CONNECTIONS = min(10_000, open_many_files() - 2_000)
 DEFAULT_LENGTH = 1_000

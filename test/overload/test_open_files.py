@@ -2,13 +2,13 @@
 
 from contextlib import ExitStack
 
-from test.e2e.api import DEDIS, Api, Refused
-from test.e2e.clients import connected
-from test.e2e.harness import Local, dedicated_service, fetch
-from test.e2e.waiting import eventually
 from test.overload.bystander import Bystander
 from test.overload.effort import PATIENCE, open_many_files
 from test.overload.seen import all_ended, wait_for_queue
+from test.running.api import DEDIS, Api, Refused
+from test.running.clients import connected
+from test.running.harness import Local, dedicated_service, fetch
+from test.running.waiting import eventually
 
 DEFAULT = 256
 MOST = 1024

@@ -8,14 +8,14 @@ import pytest
 
 from isoproxy.local.apiserver.limits import Limits
 from isoproxy.observe.web import MAX_CONNECTIONS
-from test.e2e.api import DEDIS
-from test.e2e.clients import Address, connected, who_serves
-from test.e2e.harness import Local, dedicated_service, fetch
-from test.e2e.waiting import eventually
 from test.overload.bystander import Bystander
 from test.overload.effort import PATIENCE, open_many_files
 from test.overload.seen import all_ended, descriptors
 from test.overload.slow import BEGUN, SlowClients
+from test.running.api import DEDIS
+from test.running.clients import Address, connected, who_serves
+from test.running.harness import Local, dedicated_service, fetch
+from test.running.waiting import eventually
 
 SPARE_DESCRIPTORS = 40
 """For requests and connections of pods that happen to be under way."""

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from test.e2e.api import DEDIS
-from test.e2e.harness import dedicated_service
 from test.overload.bystander import Bystander
 from test.overload.crowd import Crowd
 from test.overload.effort import PATIENCE, TIMES
 from test.overload.seen import Writes, all_ended
 from test.overload.split import split
+from test.running.api import DEDIS
+from test.running.harness import dedicated_service
 
 POOL = 6
 MOST_PODS = 12

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from test.e2e.api import Api, Json
+from test.running.api import Api, Json
 from test.soak import roads
 
 _ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"

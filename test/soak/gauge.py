@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from test.cluster import layout
-from test.e2e.waiting import eventually
+from test.running.waiting import eventually
 from test.soak.seat import Seat
 
 _EVERY_SECONDS = 1.0

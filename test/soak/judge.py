@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from test.e2e.accesslog import Entry
+from test.running.accesslog import Entry
 from test.soak.doings import Deed
 from test.soak.seat import Run
 from test.soak.visits import End, Manner, Visit

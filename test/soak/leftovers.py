@@ -1,8 +1,8 @@
 """I4, when all is quiet again: what there should be is there, and nothing else."""
 
 from isoproxy.operator.pacing import MOST_DELAY
-from test.e2e.api import IPODS, LEASES, PODS, names
-from test.e2e.waiting import TooLate, eventually
+from test.running.api import IPODS, LEASES, PODS, names
+from test.running.waiting import TooLate, eventually
 from test.soak.faults.fault import AWAY
 from test.soak.world import GRACE_SECONDS, PROXIES, SERVICES, World
 

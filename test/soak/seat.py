@@ -4,7 +4,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from test.e2e.harness import Isoproxy
+from test.running.harness import Isoproxy
 from test.soak.doings import now
 
 _DRAINED_SECONDS = 40.0

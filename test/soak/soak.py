@@ -5,8 +5,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from test.cluster.cluster import Cluster
-from test.e2e.accesslog import entries
-from test.e2e.process import complaints
+from test.running.accesslog import entries
+from test.running.process import complaints
 from test.soak import gauge, judge
 from test.soak.leftovers import check_base
 from test.soak.storm import Storm

@@ -10,10 +10,10 @@ import pytest
 
 from test.cluster.level import Level
 from test.cluster.levels import up
-from test.e2e import program
-from test.e2e.clients import ask, connected
-from test.e2e.process import complaints
-from test.e2e.waiting import eventually, throughout
+from test.running import program
+from test.running.clients import ask, connected
+from test.running.process import complaints
+from test.running.waiting import eventually, throughout
 from test.soak.faults import admission, authority, cluster
 from test.soak.faults.fault import Begun
 from test.soak.faults.processes import api_server

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from test.e2e.accesslog import Entry
+from test.running.accesslog import Entry
 from test.soak import judge
 from test.soak.doings import Deed
 from test.soak.gauge import MIB, Reading, grown

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from random import Random
 
-from test.e2e import program
+from test.running import program
 from test.soak.doings import now
 from test.soak.seat import Seat
 from test.soak.visits import End, Manner, Visit

@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 from uuid import UUID
 
 from test.cluster.cluster import Cluster
-from test.e2e.api import DEDIS, LEASES, Api, Json, names
-from test.e2e.harness import Isoproxy, dedicated_service
 from test.e2e.oncluster import OPERATED, Node, prepare
+from test.running.api import DEDIS, LEASES, Api, Json, names
+from test.running.harness import Isoproxy, dedicated_service
 from test.soak.account import Account
 from test.soak.doings import Doings
 from test.soak.roads import Roads

@@ -15,12 +15,12 @@ from test.cluster import layout
 from test.cluster.cluster import Cluster
 from test.cluster.images.tool import Commander, commanding
 from test.cluster.network import CLIENT
-from test.e2e.api import DEDIS, Api
-from test.e2e.clients import Address
 from test.e2e.containers import container_service, network_of, remove_services, wait_until_listening
-from test.e2e.harness import Isoproxy
 from test.e2e.oncluster import prepare
-from test.e2e.waiting import eventually
+from test.running.api import DEDIS, Api
+from test.running.clients import Address
+from test.running.harness import Isoproxy
+from test.running.waiting import eventually
 from test.walls.cases import PROMISES
 from test.walls.outside import HOST, METADATA, OPENED_HOST, Outside
 from test.walls.parties import COMMANDS, Pods

@@ -11,8 +11,8 @@ from test.cluster import layout
 from test.cluster.cluster import Cluster
 from test.cluster.images.tool import tool
 from test.cluster.network import INTERNET
-from test.e2e.clients import Address
-from test.e2e.process import Process
+from test.running.clients import Address
+from test.running.process import Process
 from test.walls.terms import Protocol
 
 OPENED_HOST, HOST = layout.INTERNET

@@ -6,9 +6,9 @@ from typing import Self
 
 from isoproxy.model import names
 from test.cluster import layout
-from test.e2e.api import Api, Json, Refused
 from test.e2e.containers import plain_pod, wait_for_pod
-from test.e2e.waiting import eventually
+from test.running.api import Api, Json, Refused
+from test.running.waiting import eventually
 from test.walls.terms import Party
 
 COMMANDS = 8080

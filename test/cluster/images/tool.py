@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from test.cluster.programs import build
-from test.e2e import program
-from test.e2e.clients import Address, ask, connected
-from test.e2e.process import Process
+from test.running import program
+from test.running.clients import Address, ask, connected
+from test.running.process import Process
 
 
 def tool() -> Path:

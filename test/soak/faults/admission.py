@@ -2,7 +2,7 @@
 
 from random import Random
 
-from test.e2e.api import Json
+from test.running.api import Json
 from test.soak.faults.fault import API, Begun, Fault, leave_alone
 from test.soak.world import World
 

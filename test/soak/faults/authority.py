@@ -10,7 +10,7 @@ from test.cluster.certificates import Authority, write
 from test.cluster.identities import API_HOSTS
 from test.cluster.parts import controlplane
 from test.cluster.programs import program
-from test.e2e.waiting import eventually
+from test.running.waiting import eventually
 from test.soak.faults.fault import API, Begun, Fault, leave_alone
 from test.soak.world import World
 

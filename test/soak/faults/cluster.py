@@ -5,7 +5,7 @@ from random import Random
 
 from test.cluster.layout import Layout
 from test.e2e.oncluster import DEFINITIONS, prepare
-from test.e2e.waiting import eventually
+from test.running.waiting import eventually
 from test.soak.faults.fault import API, Begun, Fault, leave_alone
 from test.soak.faults.processes import api_server, store
 from test.soak.world import SERVICES, World

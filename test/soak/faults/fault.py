@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from random import Random
 
-from test.e2e.api import Refused
+from test.running.api import Refused
 from test.soak.seat import Seat
 from test.soak.world import World
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from test.e2e.api import DEDIS, IPODS, LEASES, PODS
+from test.running.api import DEDIS, IPODS, LEASES, PODS
 from test.soak.faults.fault import API, Begun, Fault, Unfit, leave_alone
 from test.soak.world import SERVICES, World
 

@@ -2,7 +2,7 @@
 //
 //	tool [OPTION..] NAME [ARGUMENT..]
 //
-// It serves as test/e2e/program.py does, by the same names, options and protocols, and goes further where a container
+// It serves as test/running/program.py does, by the same names, options and protocols, and goes further where a container
 // must be told from inside what to do (obey). It listens on POD_IP and PORT, by default on every address and 8080, and
 // calls itself POD_NAME, by default what the host is called. Two names are no pod's programs: pause holds a sandbox,
 // and answer is a host outside.

@@ -9,10 +9,10 @@ import pytest
 from bench import measure
 from test.cluster.simulated import simulated_node
 from test.cluster.target import Target
-from test.e2e.api import CHILDREN, DEDIS, Api, Json, Refused
-from test.e2e.harness import Isoproxy, dedicated_service
 from test.e2e.oncluster import OPERATED, prepared
-from test.e2e.waiting import eventually
+from test.running.api import CHILDREN, DEDIS, Api, Json, Refused
+from test.running.harness import Isoproxy, dedicated_service
+from test.running.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("control"), pytest.mark.needs_program("go")]
 

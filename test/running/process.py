@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from test.e2e import proc
-from test.e2e.waiting import BOUND, eventually
+from test.running import proc
+from test.running.waiting import BOUND, eventually
 
 TREE = Path(__file__).parents[2]
 STOP_SECONDS = 20.0

@@ -4,8 +4,8 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from test.e2e.clients import Address
-from test.e2e.waiting import BOUND
+from test.running.clients import Address
+from test.running.waiting import BOUND
 
 
 class RedisClient:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from test.e2e import program
+from test.running import program
 
 Address = tuple[str, int]
 BOUND = 20.0

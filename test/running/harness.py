@@ -12,13 +12,13 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from test.e2e import proc
-from test.e2e.accesslog import Entry, entries
-from test.e2e.api import DEDIS, Api, Json
-from test.e2e.process import TREE, Process
-from test.e2e.waiting import BOUND, eventually
+from test.running import proc
+from test.running.accesslog import Entry, entries
+from test.running.api import DEDIS, Api, Json
+from test.running.process import TREE, Process
+from test.running.waiting import BOUND, eventually
 
-PROGRAM = TREE / "test" / "e2e" / "program.py"
+PROGRAM = TREE / "test" / "running" / "program.py"
 TWISTD = Path(sys.executable).with_name("twistd")
 
 
@@ -99,10 +99,10 @@ class Local(Isoproxy):
 
 
 class Cluster(Process):
-    """One machine as a cluster whose API server can go away and come back, see test/e2e/cluster.py."""
+    """One machine as a cluster whose API server can go away and come back, see test/running/cluster.py."""
 
     def __init__(self, manifest: Path) -> None:
-        super().__init__([sys.executable, "-u", "-m", "test.e2e.cluster", manifest])
+        super().__init__([sys.executable, "-u", "-m", "test.running.cluster", manifest])
 
     @property
     def api(self) -> Api:
@@ -149,7 +149,7 @@ def write_kubeconfig(folder: Path, api: Api) -> Path:
 
 
 def dedicated_service(name: str, program: list[str], **spec: Any) -> Json:
-    """Return a manifest: ``program`` is a name of test/e2e/program.py and its arguments, the port any free one."""
+    """Return a manifest: ``program`` is a name of test/running/program.py and its arguments, the port any free one."""
     return {
         "apiVersion": "soh.re/v1alpha1",
         "kind": "DedicatedService",

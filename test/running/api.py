@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from isoproxy.kube.config import Connection, load_connection
-from test.e2e.waiting import BOUND, eventually
+from test.running.waiting import BOUND, eventually
 
 Json = dict[str, Any]
 
@@ -20,6 +20,7 @@ OURS = "/apis/soh.re/v1alpha1/namespaces/default"
 DEDIS = f"{OURS}/dedicatedservices"
 IPODS = f"{OURS}/isolationpods"
 PODS = "/api/v1/namespaces/default/pods"
+NODES = "/api/v1/nodes"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
 CHILDREN = (
     IPODS,
