@@ -14,9 +14,9 @@ from test.cluster.kubectl import Kubectl
 from test.cluster.levels import import_image
 from test.cluster.programs import cache_folder, program
 from test.cluster.target import Target
-from test.e2e import proc
-from test.e2e.clients import who_serves
-from test.e2e.waiting import eventually
+from test.running import proc
+from test.running.clients import who_serves
+from test.running.waiting import eventually
 
 pytestmark = pytest.mark.needs_cluster("node")
 
