@@ -6,9 +6,11 @@ Why not import-linter: it sees other libraries only by their top-level name, so 
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -121,7 +123,7 @@ class Module:
 
     @property
     def part(self) -> str:
-        """The package below isoproxy, or the module right below it, that it belongs to."""
+        """The package below isoproxy (or the tests), or the module right below it, that it belongs to."""
         return [*self.name.split("."), ""][1]
 
     @property
@@ -154,9 +156,9 @@ def attributes(tree: ast.AST) -> Iterator[str]:
 
 
 @cache
-def modules() -> tuple[Module, ...]:
+def modules(package: Path = PACKAGE) -> tuple[Module, ...]:
     found = []
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in sorted(package.rglob("*.py")):
         parts = path.relative_to(TREE).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         tree = ast.parse(path.read_text(), str(path))
@@ -219,6 +221,14 @@ def test_the_order_has_no_cycle() -> None:
 def test_a_part_imports_only_what_lies_further_in(part: str) -> None:
     outward = {m.where: ours(m) - MAY_IMPORT[part] for m in modules() if m.part == part}
     assert not {where: names for where, names in outward.items() if names}
+
+
+def test_the_packages_of_the_tests_do_not_import_each_other() -> None:
+    inner: defaultdict[str, set[str]] = defaultdict(set)
+    for module in modules(TREE / "test"):
+        parts = {name.split(".")[1] for name in module.imports if name.startswith("test.")}
+        inner[module.part] |= parts - {module.part}
+    TopologicalSorter(inner).prepare()  # a CycleError names those that do
 
 
 def test_only_the_composition_root_reaches_for_the_global_reactor() -> None:
