@@ -22,15 +22,22 @@ class Dials:
         """By the record's uid."""
         self.of: dict[str, set[str]] = defaultdict(set)
         """The records' uids whose pods each process has claimed."""
-        self._open: dict[str, list[Callable[[], bool]]] = defaultdict(list)
+        self._open: dict[str, list[tuple[int, Callable[[], bool]]]] = defaultdict(list)
+        self._begun = 0
+        self._before: dict[object, int] = {}
 
     def begin(self, claim: Claim, is_open: Callable[[], bool]) -> None:
         """A proxy dials; ``is_open`` is whether it still waits for the answer."""
         self.claims.setdefault(claim.record, claim)
         self.of[claim.process].add(claim.record)
-        self._open[claim.process].append(is_open)
+        self._begun += 1
+        self._open[claim.process].append((self._begun, is_open))
 
-    def open(self, process: str) -> int:
-        """How many dials of a process are under way."""
-        self._open[process] = [one for one in self._open[process] if one()]
-        return len(self._open[process])
+    def comes(self, desk: object) -> None:
+        """A client comes to a proxy: what was dialled before its first was dialled by the one before it."""
+        self._before.setdefault(desk, self._begun)
+
+    def open(self, process: str, desk: object) -> int:
+        """How many dials of a proxy are under way, which is the one of its process that has a desk."""
+        self._open[process] = [(number, is_open) for number, is_open in self._open[process] if is_open()]
+        return sum(number > self._before[desk] for number, _ in self._open[process])

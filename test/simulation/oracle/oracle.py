@@ -56,6 +56,7 @@ class Oracle:
     def arrives(self, visitor: Visitor, desk: object) -> None:
         """A proxy accepts a visitor; ``desk`` is which of those that its process is, or was, for services of a name."""
         self._scene.visits.begin(visitor, desk, self._scene.now)
+        self._scene.dials.comes(desk)
 
     def has_arrived(self, visitor: Visitor) -> None:
         """What comes of that at once has come of it."""

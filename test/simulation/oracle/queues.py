@@ -63,7 +63,7 @@ class Queues:
         if self._scene.now > visit.accepted_at:
             self._scene.wrong(f"I5: {visit} is turned away {self._scene.now - visit.accepted_at:.3f} s after it came")
         others = sum(other is not visit for other in self._scene.visits.waiting(visit.desk))
-        waiting = others - self._scene.dials.open(visit.process)
+        waiting = others - self._scene.dials.open(visit.process, visit.desk)
         allowed = min(self._bounds(visit, "maxLength"))
         if waiting < allowed:
             self._scene.wrong(f"I5: {visit} is turned away, where {waiting} wait and {allowed} may")
