@@ -58,7 +58,7 @@ class CoreApi(ABC):
         def write(core: Core) -> Json:
             kind = kind_of(core, resource)
             if resource.kind == "Binding":  # a subresource, the one that is created
-                core.bind(kind, namespace or "", name, content["target"]["name"])
+                core.bind(kind, namespace or "", name, content["target"]["name"], uid=content["metadata"].get("uid"))
                 return {}
             return core.create(kind, namespace or "", content, options).stored.object
 

@@ -73,6 +73,18 @@ async def test_a_pod_is_bound_once_and_reports_its_state(space: Space) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_binding_of_another_uid_is_of_another_pod(space: Space) -> None:
+    uid = (await space.create(PODS, pod()))["metadata"]["uid"]
+    named = binding("nowhere") | {"metadata": {"name": "p", "uid": "another"}}
+    assert isinstance(await space.cluster.refused("POST", space.path(PODS, "p", "binding"), named), Conflict)
+    assert "nodeName" not in (await space.get(PODS, "p"))["spec"]
+    named["metadata"]["uid"] = uid
+    reply = await space.cluster.raw("POST", space.path(PODS, "p", "binding"), named)
+    assert reply.status == 201, reply
+    await space.delete(PODS, "p", grace_period_seconds=0)
+
+
+@pytest_twisted.ensureDeferred
 async def test_the_spec_of_a_pod_does_not_change(space: Space) -> None:
     await space.create(PODS, pod())
     with pytest.raises(Invalid, match="pod updates may not change fields"):

@@ -10,8 +10,9 @@ from typing import Any
 from isoproxy.local.apiserver import changes, metadata, scale
 from isoproxy.local.apiserver.collector import Collector
 from isoproxy.local.apiserver.deletes import Deleter
-from isoproxy.local.apiserver.errors import bad_request, no_such_path, too_many
+from isoproxy.local.apiserver.errors import bad_request, conflict, no_such_path, too_many
 from isoproxy.local.apiserver.garbage import Ownership
+from isoproxy.local.apiserver.guards import precondition
 from isoproxy.local.apiserver.kinds import builtin, pods
 from isoproxy.local.apiserver.kinds.crds import CrdBehaviour, kinds_of
 from isoproxy.local.apiserver.kinds.kind import Kind, dig
@@ -154,9 +155,11 @@ class Core:
 
         return self._noted(kind, self._writer.update(kind, namespace, name, through_scale, options, patch=True))
 
-    def bind(self, kind: Kind, namespace: str, name: str, node: Any) -> None:
-        """Assign a pod to a node, once: 409 when it already has one."""
+    def bind(self, kind: Kind, namespace: str, name: str, node: Any, *, uid: Any = None) -> None:
+        """Assign a pod to a node, once: 409 when it already has one, or when it is another than that of a ``uid``."""
         pod = self._writer.current(kind, namespace, name).object
+        if uid and uid != pod["metadata"]["uid"]:
+            raise conflict("pods/binding", name, precondition("UID", str(uid), pod["metadata"]["uid"]))
         bound = pods.bound(pod, node, metadata.timestamp(self.sources.now()))
         self._writer.put(kind, Key(namespace, name), bound)
 

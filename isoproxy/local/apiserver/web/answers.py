@@ -117,7 +117,8 @@ class Answers:
 
     def _bind(self, kind: Kind, path: ResourcePath, request: Request, sent: Sent) -> Answer:
         body = self._body(sent, request, patch=False)
-        self._core.bind(kind, path.namespace or "", path.name, dig(body, ("target", "name")))
+        node, uid = dig(body, ("target", "name")), dig(body, ("metadata", "uid"))
+        self._core.bind(kind, path.namespace or "", path.name, node, uid=uid)
         return Answer(201, encode(success(201)))
 
     # Deleting
