@@ -6,13 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 from isoproxy.kube.errors import UnknownOutcome
+from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator import expectations, liveness, standing
 from isoproxy.operator.actions import EndReason, MakePod
 from isoproxy.operator.apply import Applier
 from isoproxy.operator.expectations import Expectations, _behind
 from isoproxy.operator.leftovers import Leftovers
 from isoproxy.operator.pool import Pool
-from test.simulation.mutations.mutation import Mutation, swap
+from isoproxy.proxy.connection import Connection
+from isoproxy.proxy.session import Retire
+from test.simulation.mutations.mutation import Mutation, perform, performed, swap
 
 
 def _forget_expectations(stack: ExitStack) -> None:
@@ -75,6 +78,17 @@ def _doubt_for_ever(stack: ExitStack) -> None:
     swap(stack, liveness, "MASS_HOLD_SECONDS", math.inf)
 
 
+def _keep_who_did_not_answer(stack: ExitStack) -> None:
+    """A pod that could not be connected to is not told of any more."""
+    retire = performed(Retire)
+
+    def forget(self: Connection, action: Retire) -> None:
+        if action.outcome is not Outcome.DIAL_FAILED:
+            retire(self, action)
+
+    perform(stack, Retire, forget)
+
+
 MUTATIONS = (
     Mutation(
         "what was just written is forgotten",
@@ -100,6 +114,7 @@ MUTATIONS = (
         _make_again_at_once,
         "creations_without_an_answer_at_the_ceiling",
     ),
+    Mutation("a pod that did not answer is not released", ("I4",), _keep_who_did_not_answer, "pods_that_accept_late"),
     Mutation("an IsolationPod without its Pod stays", ("I4",), _keep_half_made),
     Mutation(
         "pods that end are not counted against maxPods",

@@ -12,7 +12,8 @@ def creations_without_an_answer_at_the_ceiling(world: World) -> None:
     for number in range(40):
         link.trouble = 0.4
         edit(world, "s0", replicas=0 if number % 2 else 4)
-        world.run(2.0)
+        if not world.run(2.0):
+            return
         link.trouble = 0.0
         world.run(1.0)
 
