@@ -55,8 +55,8 @@ class Aging(Generic[T]):
 class Sweep:
     """Calls a function every so often, whatever it raises.
 
-    A sweep that is late by more than its interval is left out, and the next is not: the process stood still, timers come
-    before sockets, and what has come meanwhile is to be heard before anybody is held to have said nothing.
+    A sweep that is late by more than its interval is left out, and the next is not: the process stood still, and timers
+    come before sockets. What has come meanwhile is to be heard before anybody is held to have said nothing.
     """
 
     def __init__(self, *, time: TimeSource, function: Callable[[float], None]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from test.simulation.scenarios import assignments, clients, limits, pods, proxies, users, writes
+from test.simulation.scenarios import assignments, clients, limits, pods, proxies, records, users, writes
 from test.simulation.scenarios.playing import Scenario
 from test.simulation.script import Script
 
@@ -13,5 +13,6 @@ SCENARIOS: Mapping[str, tuple[Script, Scenario]] = {
     **users.SCENARIOS,
     **clients.SCENARIOS,
     **limits.SCENARIOS,
+    **records.SCENARIOS,
     **writes.SCENARIOS,
 }

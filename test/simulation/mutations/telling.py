@@ -1,0 +1,71 @@
+"""Bugs by which what is told of a connection is not what became of it, or is told anew."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from isoproxy.kube.resources import Json
+from isoproxy.local.apiserver import admission
+from isoproxy.model.isolationpod import IsolationPod, Phase
+from isoproxy.observe.outcomes import Outcome
+from isoproxy.proxy import records, session
+from isoproxy.proxy.backend import Backend
+from isoproxy.proxy.recording import Story, next_patch
+from isoproxy.proxy.records import Records
+from isoproxy.proxy.relay.result import Ending
+from test.simulation.mutations.mutation import Mutation, swap
+
+
+def _call_it_completed(stack: ExitStack) -> None:
+    told: Mapping[Ending, Outcome] = session._OUTCOME_OF | {Ending.CLIENT_RESET: Outcome.COMPLETED}
+    swap(stack, session, "_OUTCOME_OF", told)
+
+
+def _record_completed(stack: ExitStack) -> None:
+    released = Records.released
+
+    def lie(self: Records, pod: Backend, outcome: Outcome, at: datetime) -> None:
+        released(self, pod, Outcome.COMPLETED if outcome is Outcome.BACKEND_RESET else outcome, at)
+
+    swap(stack, Records, "released", lie)
+
+
+def _record_without_looking(stack: ExitStack) -> None:
+    """Whatever the object says by now, and without the second lock, which refuses what goes backwards."""
+
+    def blindly(story: Story, record: IsolationPod, instance: str) -> Json | None:
+        fresh = replace(record, status=replace(record.status, phase=Phase.IDLE))
+        patch: Any = next_patch(story, fresh, instance)
+        del patch["metadata"]["resourceVersion"]
+        return patch if record.status.phase is not story.wanted else None
+
+    swap(stack, records, "next_patch", blindly)
+    swap(stack, admission, "check_rules", lambda *_, **__: None)
+
+
+def _return_what_was_dialled(stack: ExitStack) -> None:
+    """A pod that did not answer is taken for unused."""
+
+    def retire(self: Records, pod: Backend, outcome: Outcome, at: datetime) -> None:
+        if outcome is Outcome.DIAL_FAILED:
+            self._tell(self._records[pod.uid], Phase.RETURNED)
+        else:
+            released(self, pod, outcome, at)
+
+    released = Records.released
+    swap(stack, Records, "released", retire)
+
+
+MUTATIONS = (
+    Mutation("who broke off is told as completed", ("I3",), _call_it_completed),
+    Mutation("what broke off is recorded as completed", ("I3",), _record_completed),
+    Mutation(
+        "a record is written whatever it says by now",
+        ("I3",),
+        _record_without_looking,
+        "a_use_that_is_written_when_it_is_over",
+    ),
+    Mutation("a pod that did not answer is returned as unused", ("I3",), _return_what_was_dialled),
+)

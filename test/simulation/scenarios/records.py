@@ -1,0 +1,21 @@
+"""What is written of a connection arrives out of order."""
+
+from test.simulation.scenarios.playing import START_SECONDS, come, scenarios
+from test.simulation.world import World
+
+
+def a_use_that_is_written_when_it_is_over(world: World) -> None:
+    """That a pod is in use takes effect after it was recorded as Released, by a request that was given up."""
+    world.run(START_SECONDS)
+    for _ in range(8):
+        come(world, stay=3.0)
+    world.run(0.5)
+    world.operators[0].machine.stop()  # it would have ended the pods by then
+    world.proxies[0].api.link.slow = 1.0
+    world.run(2.0)
+    world.proxies[0].api.link.slow = 0.0
+    world.run(20.0)
+    world.operators[0].machine.go_on()
+
+
+SCENARIOS = scenarios((a_use_that_is_written_when_it_is_over, {"proxies": 1, "spec": {"replicas": 8}}))
