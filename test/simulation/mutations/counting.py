@@ -115,7 +115,7 @@ MUTATIONS = (
         "creations_without_an_answer_at_the_ceiling",
     ),
     Mutation("a pod that did not answer is not released", ("I4",), _keep_who_did_not_answer, "pods_that_accept_late"),
-    Mutation("an IsolationPod without its Pod stays", ("I4",), _keep_half_made),
+    Mutation("an IsolationPod without its Pod stays", ("I4",), _keep_half_made, "a_crash_between_the_two_creates"),
     Mutation(
         "pods that end are not counted against maxPods",
         ("I4",),

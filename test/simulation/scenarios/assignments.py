@@ -60,14 +60,14 @@ def a_relist_between_claim_and_record(world: World) -> None:
 
 def a_crash_between_the_two_creates(world: World) -> None:
     for _ in range(10):
+        edit(world, "s0", replicas=0)
+        world.run(1.0)
         edit(world, "s0", replicas=12)
         while not any(_is_bare(world, record) for record in world.server.objects(ISOLATION_PODS)):
             if not world.timeline.step(world.timeline.now + 60.0):
                 break
         world.retire(world.operators[0])
         world.start_operator()
-        edit(world, "s0", replicas=0)
-        world.run(1.0)
 
 
 def _is_bare(world: World, record: Json) -> bool:
