@@ -146,7 +146,7 @@ input()
         assert cluster.sandbox.running
         process.kill()
     eventually(lambda: not processes(f"/{NAME}/"), "no process of the cluster runs")
-    assert not cluster.sandbox.running
+    eventually(lambda: not cluster.sandbox.running, "its namespaces are gone")  # whose holder ends after all others
 
 
 def test_a_run_of_tests_removes_what_killed_ones_have_left_and_nothing_else() -> None:

@@ -17,6 +17,8 @@ from test.running.waiting import BOUND, eventually
 TREE = Path(__file__).parents[2]
 STOP_SECONDS = 20.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+# However the tests end, no process of theirs goes on; nor does it begin, where they ended before they could be heeded.
+_ENDS_WITH_US = ["setpriv", "--pdeathsig=KILL", "--", "sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"']
 
 
 class Process:
@@ -36,8 +38,7 @@ class Process:
         self._arguments = [str(argument) for argument in arguments]
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(
-                # However the tests end, no process of theirs goes on.
-                ["setpriv", "--pdeathsig=KILL", "--", *self._arguments],
+                [*_ENDS_WITH_US, str(os.getpid()), *self._arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
