@@ -13,6 +13,7 @@ from isoproxy.operator.apply import Applier
 from isoproxy.operator.expectations import Expectations, _behind
 from isoproxy.operator.leftovers import Leftovers
 from isoproxy.operator.pool import Pool
+from isoproxy.proxy import stock
 from isoproxy.proxy.connection import Connection
 from isoproxy.proxy.session import Retire
 from test.simulation.mutations.mutation import Mutation, perform, performed, swap
@@ -89,6 +90,10 @@ def _keep_who_did_not_answer(stack: ExitStack) -> None:
     perform(stack, Retire, forget)
 
 
+def _keep_what_is_recalled(stack: ExitStack) -> None:
+    swap(stack, stock, "_is_offered", lambda record: True)
+
+
 MUTATIONS = (
     Mutation(
         "what was just written is forgotten",
@@ -113,6 +118,9 @@ MUTATIONS = (
         ("I4",),
         _make_again_at_once,
         "creations_without_an_answer_at_the_ceiling",
+    ),
+    Mutation(
+        "a proxy keeps what it is asked to give back", ("I4",), _keep_what_is_recalled, "every_node_drained_in_turn"
     ),
     Mutation("a pod that did not answer is not released", ("I4",), _keep_who_did_not_answer, "pods_that_accept_late"),
     Mutation("an IsolationPod without its Pod stays", ("I4",), _keep_half_made, "a_crash_between_the_two_creates"),
