@@ -1,5 +1,5 @@
-# The image of isoproxy: operator and proxies alike. Built where there is a registry; the tests, which have none, make the
-# same one of Debian's packages (test/cluster/images/ours.py), and hold this file to it.
+# The image of isoproxy: operator and proxies alike. Built where there is a registry; the tests, which have none, build it
+# on Debian's Python (test/cluster/images/built.py), and hold it to one that they make without an engine (ours.py).
 #
 #   docker build --build-arg VERSION=0.1.0 --build-arg REVISION=$(git rev-parse HEAD) -t isolation-proxy .
 
@@ -8,14 +8,15 @@ ARG PYTHON=3.11-slim
 FROM python:${PYTHON} AS build
 WORKDIR /src
 COPY requirements requirements
-RUN python3 -m venv /build && /build/bin/pip install --no-deps --only-binary :all: --require-hashes -r requirements/lock-dev.txt
+RUN python3 -m venv /build && /build/bin/pip install --no-compile --no-deps --only-binary :all: --require-hashes -r requirements/lock-dev.txt
 RUN python3 -m venv --without-pip /opt/isoproxy && /build/bin/pip --python /opt/isoproxy/bin/python3 \
     install --no-compile --no-deps --only-binary :all: --require-hashes -r requirements/lock.txt
 COPY . .
 RUN /build/bin/python3 -m build --wheel --no-isolation --outdir /dist && /build/bin/pip --python /opt/isoproxy/bin/python3 \
     install --no-compile --no-deps --no-index /dist/*.whl
-# Whatever happens to the times of files, what is compiled stays of use; and the root is read-only when it runs.
-RUN /opt/isoproxy/bin/python3 -m compileall -q --invalidation-mode unchecked-hash /opt/isoproxy/lib
+# Whatever happens to the times of files, what is compiled stays of use; and the root is read-only when it runs. What pip has
+# loaded of the packages is there already, compiled in another way: hence --force.
+RUN /opt/isoproxy/bin/python3 -m compileall -q -f --invalidation-mode unchecked-hash /opt/isoproxy/lib
 
 FROM python:${PYTHON}
 COPY --from=build /opt/isoproxy /opt/isoproxy

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from test.cluster import ahead
 from test.cluster.level import Level
 from test.cluster.target import Keeper, Target
-from test.needs import hint, levels, missing, modules, must_run_all
+from test.needs import dockerfile, hint, levels, missing, modules, must_run_all
 
 # How long anything takes says nothing on a machine that is busy otherwise; on CI hypothesis knows that by itself.
 settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -44,7 +44,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if session.config.option.collectonly:
         return
     try:
-        for _ in ahead.make(modules(session.items), images=Level.NODE in levels(session.items)):
+        images = Level.NODE in levels(session.items)
+        for _ in ahead.make(modules(session.items), images=images, dockerfile=dockerfile(session.items)):
             pass
     except ahead.FAILURES as error:  # the tests that need it will fail with it
         print(f"not to be had here: {error}", file=sys.stderr)

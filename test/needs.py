@@ -15,6 +15,7 @@ from test.cluster.target import named
 
 _DEBIAN = {
     "apt-get": "apt",
+    "buildah": "buildah",
     "conntrack": "conntrack",
     "containerd": "containerd",
     "ctr": "containerd",
@@ -66,6 +67,11 @@ def modules(items: Iterable[pytest.Item]) -> set[str]:
     if any("go" in mark.args for item in items for mark in item.iter_markers("needs_program")):
         return set(RECIPES)
     return modules_of(name for level in levels(items) for name in level.programs)
+
+
+def dockerfile(items: Iterable[pytest.Item]) -> bool:
+    """Whether tests look at what an engine makes of the Dockerfile."""
+    return any("buildah" in mark.args for item in items for mark in item.iter_markers("needs_program"))
 
 
 def levels(items: Iterable[pytest.Item]) -> set[Level]:

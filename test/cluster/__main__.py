@@ -9,6 +9,7 @@ from subprocess import SubprocessError
 from test.cluster import ahead, network
 from test.cluster.cluster import Cluster, checked
 from test.cluster.health import Unhealthy
+from test.cluster.images import built
 from test.cluster.level import Level
 from test.cluster.levels import up
 from test.cluster.programs import RECIPES, program
@@ -106,7 +107,8 @@ def _down(arguments: argparse.Namespace) -> int:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    for made in ahead.make(arguments.module or RECIPES, images=not arguments.module):
+    everything = not arguments.module
+    for made in ahead.make(arguments.module or RECIPES, images=everything, dockerfile=everything and built.can_build()):
         print(made, flush=True)
     return 0
 

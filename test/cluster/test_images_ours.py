@@ -3,13 +3,13 @@
 import json
 import re
 import shlex
-import tarfile
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
 from test.cluster.images import ours
+from test.cluster.images.contents import Entry, contents
 from test.cluster.images.python import COMPILED, LOCKED, SITE, TREE
 from test.cluster.programs import cache_folder
 
@@ -78,29 +78,23 @@ def archive() -> Path:
 
 
 @pytest.fixture(scope="module")
-def entries(archive: Path) -> dict[str, tarfile.TarInfo]:
-    """What is in the image, by its path; later layers lie above earlier ones."""
-    with tarfile.open(archive) as image:
-        (manifest,) = json.load(image.extractfile("manifest.json") or pytest.fail("no manifest"))
-        found: dict[str, tarfile.TarInfo] = {}
-        for name in manifest["Layers"]:
-            with tarfile.open(fileobj=image.extractfile(name)) as layer:
-                found |= {entry.name: entry for entry in layer}
-    return found
+def entries(archive: Path) -> dict[str, Entry]:
+    """What is in the image, by its path."""
+    return contents(archive).entries()
 
 
 @DEBIAN
-def test_the_image_has_the_program_and_plugins_that_need_not_be_looked_for(entries: dict[str, tarfile.TarInfo]) -> None:
+def test_the_image_has_the_program_and_plugins_that_need_not_be_looked_for(entries: dict[str, Entry]) -> None:
     assert entries["usr/local/bin/twistd"].mode == 0o755
     plugins = f"{SITE}/twisted/plugins"
-    times = {name: entry.mtime for name, entry in entries.items() if name.startswith(f"{plugins}/")}
+    times = {name: entry.time for name, entry in entries.items() if name.startswith(f"{plugins}/")}
     youngest = times.pop(f"{plugins}/dropin.cache")
     assert f"{plugins}/isoproxy_plugin.py" in times
     assert youngest > max(times.values())
 
 
 @DEBIAN
-def test_the_image_has_nothing_to_build_or_install_with(entries: dict[str, tarfile.TarInfo]) -> None:
-    programs = {Path(name).name for name, entry in entries.items() if entry.mode & 0o111 and not entry.isdir()}
+def test_the_image_has_nothing_to_build_or_install_with(entries: dict[str, Entry]) -> None:
+    programs = {Path(name).name for name, entry in entries.items() if entry.is_program or entry.link}
     assert not programs & {"gcc", "cc", "c99", "ld", "as", "make", "pip", "pip3", "apt-get", "curl", "wget"}
-    assert not [name for name, entry in entries.items() if entry.isreg() and entry.mode & 0o6000 and "python" in name]
+    assert not [name for name, entry in entries.items() if entry.is_file and entry.mode & 0o6000 and "python" in name]

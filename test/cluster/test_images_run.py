@@ -3,12 +3,13 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 
-from test.cluster.images import ours
+from test.cluster.images import built, ours
 from test.cluster.images.catalogue import PAUSE, REDIS, TOOL
 from test.cluster.kubectl import Kubectl
 from test.cluster.levels import import_image
@@ -16,11 +17,13 @@ from test.cluster.programs import cache_folder, program
 from test.cluster.target import Target
 from test.running import proc
 from test.running.clients import who_serves
+from test.running.harness import fetch
 from test.running.waiting import eventually
 
 pytestmark = pytest.mark.needs_cluster("node")
 
 NOBODY, REDIS_USER = 65534, 999
+HEALTH = 8081
 NAMESPACE = "images"
 
 
@@ -92,13 +95,29 @@ def test_redis_keeps_what_it_is_told_in_its_folder(node: Node) -> None:
         assert node.kubectl("exec", "redis", "--", "redis-cli", *command.split()) == f"{answer}\n"
 
 
-def test_isoproxy_needs_to_write_nothing_and_to_be_nobody_in_particular(kubernetes: Target, node: Node) -> None:
+OURS = [
+    pytest.param((ours.ISOPROXY, ours.archive), id="plain"),
+    pytest.param((built.BUILT, built.archive), id="dockerfile", marks=pytest.mark.needs_program("buildah")),
+]
+"""isoproxy's image, as it is made without an engine and with one."""
+
+
+@pytest.fixture(scope="module", params=OURS)
+def isoproxy(request: pytest.FixtureRequest, kubernetes: Target) -> str:
+    """The image's name, known to the node."""
     assert kubernetes.cluster is not None
-    import_image(kubernetes.cluster, ours.archive(cache_folder() / "images"))
+    name, archive = request.param
+    import_image(kubernetes.cluster, archive(cache_folder() / "images"))
+    return str(name)
+
+
+def restricted(name: str, image: str, *arguments: str) -> str:
+    """Return a pod that may write nothing and is nobody in particular, as the chart has them."""
     container = {
         "name": "main",
-        "image": ours.ISOPROXY,
-        "args": ["--role=operator", "--kubeconfig=/nowhere"],
+        "image": image,
+        "args": arguments,
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": HEALTH}, "periodSeconds": 1},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -107,8 +126,38 @@ def test_isoproxy_needs_to_write_nothing_and_to_be_nobody_in_particular(kubernet
     }
     security = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     spec = {"restartPolicy": "Never", "securityContext": security, "containers": [container]}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "isoproxy"}, "spec": spec}
-    node.kubectl("create", "-f", "-", given=json.dumps(pod))
+    return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
+
+
+@pytest.fixture
+def start(node: Node, isoproxy: str) -> Iterator[Callable[..., str]]:
+    """Start isoproxy with some arguments; gives the name of its pod."""
+    pods: list[str] = []
+
+    def create(*arguments: str) -> str:
+        pods.append(f"isoproxy-{len(pods)}")
+        node.kubectl("create", "-f", "-", given=restricted(pods[-1], isoproxy, *arguments))
+        return pods[-1]
+
+    yield create
+    node.kubectl("delete", "pod", "--now", *pods)
+
+
+def test_isoproxy_needs_to_write_nothing_and_to_be_nobody_in_particular(node: Node, start: Callable[..., str]) -> None:
     # It comes so far that it looks for its cluster, and says in one line what is wrong.
-    assert node.ended("isoproxy") == 1
-    assert node.kubectl("logs", "isoproxy").splitlines() == ["isoproxy: kubeconfig /nowhere: no such file"]
+    wrong = start("--role=operator", "--kubeconfig=/nowhere")
+    assert node.ended(wrong) == 1
+    assert node.kubectl("logs", wrong).splitlines() == ["isoproxy: kubeconfig /nowhere: no such file"]
+    told = start("--help")
+    assert node.ended(told) == 0
+    assert node.kubectl("logs", told).startswith("Usage: twistd [options] isoproxy [options]")
+
+
+def test_isoproxy_says_that_it_is_well(node: Node, start: Callable[..., str]) -> None:
+    # It may look at nothing here, so that it is not ready; but it lives.
+    pod = start("--role=operator", f"--health-listen=tcp:{HEALTH}")
+    node.kubectl("wait", f"pod/{pod}", "--for=condition=Ready", "--timeout=30s")
+    address = (node.pod(pod)["status"]["podIP"], HEALTH)
+    assert fetch(address, "/healthz") == (200, "ok\n")
+    assert fetch(address, "/readyz")[0] == HTTPStatus.SERVICE_UNAVAILABLE
+    assert "plugin" not in node.kubectl("logs", pod)

@@ -1,6 +1,7 @@
 """Our own image, as the Dockerfile describes it, where there is neither registry nor container engine.
 
 In place of Python's own image there is Debian's Python; upon it lie the same wheel and the same locked packages.
+test_images_built.py compares it with what an engine makes of the Dockerfile.
 """
 
 import hashlib
@@ -46,7 +47,7 @@ def archive(cache: Path) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     tree = Layer(_installed(cache), later=_PLUGINS)
     made = archived(cache, ISOPROXY, Recipe(packages=_PACKAGES, trees=[tree], config=CONFIG))
-    _keep_newest(cache, "isoproxy-1-*.tar")
+    keep_newest(cache, "isoproxy-1-*.tar")
     return made
 
 
@@ -54,7 +55,7 @@ def _installed(cache: Path) -> Path:
     """Return a folder with isoproxy and all it needs."""
     packages = locked(cache)
     digest = hashlib.sha256(packages.name.encode() + Path(__file__).read_bytes())
-    for path in sorted(found for name in SOURCES for found in _files(TREE / name)):
+    for path in sources():
         digest.update(f"{path.relative_to(TREE)}\0".encode() + path.read_bytes())
     made = cache / f"isoproxy-{PYTHON}-{digest.hexdigest()[:16]}"
     if not made.is_dir():
@@ -66,8 +67,13 @@ def _installed(cache: Path) -> Path:
             install("--no-deps", "--no-index", str(_wheel(Path(folder))), into=own)
             shutil.copytree(own, root, symlinks=True, dirs_exist_ok=True)
             run("-S", "-c", CACHE_PLUGINS, folder=root, PYTHONPATH=str(root / SITE))
-        _keep_newest(cache, f"isoproxy-{PYTHON}-*")
+        keep_newest(cache, f"isoproxy-{PYTHON}-*")
     return made
+
+
+def sources() -> list[Path]:
+    """Return the files that a wheel is made of, in order."""
+    return sorted(found for name in SOURCES for found in _files(TREE / name))
 
 
 def _files(path: Path) -> list[Path]:
@@ -90,7 +96,7 @@ def _wheel(folder: Path) -> Path:
     return wheel
 
 
-def _keep_newest(cache: Path, pattern: str) -> None:
+def keep_newest(cache: Path, pattern: str) -> None:
     """Remove what older sources have left: it is large."""
     found = sorted(cache.glob(pattern), key=lambda path: path.stat().st_mtime)
     for path in found[:-_KEPT]:

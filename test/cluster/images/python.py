@@ -12,6 +12,7 @@ from pathlib import Path
 
 TREE = Path(__file__).parents[3]
 LOCK = "requirements/lock.txt"
+LOCK_DEV = "requirements/lock-dev.txt"
 LOCKED = ("--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", LOCK)
 COMPILED = ("--invalidation-mode", "unchecked-hash")
 """Compiled files that stay of use whatever becomes of the times of files: those of an image are all the same."""
@@ -42,6 +43,22 @@ def locked(cache: Path) -> Path:
             (programs / "twistd").write_text(f"#!/usr/bin/{PYTHON}\n{script}")
             (programs / "twistd").chmod(0o755)
             shutil.rmtree(root / SITE / "bin")
+    return made
+
+
+def downloaded(cache: Path, place: str) -> Path:
+    """Return a folder with the wheels of both locks; made now where they have changed.
+
+    Mounted at ``place``, where pip looks for its configuration, it is all that pip knows of. Raises PythonError.
+    """
+    digest = hashlib.sha256(Path(__file__).read_bytes() + place.encode())
+    for lock in (LOCK, LOCK_DEV):
+        digest.update((TREE / lock).read_bytes())
+    made = cache / f"wheels-{PYTHON}-{digest.hexdigest()[:16]}"
+    if not made.is_dir():
+        with making(made) as root:
+            run("-m", "pip", "download", "--quiet", "--dest", str(root), *LOCKED, "-r", LOCK_DEV)
+            (root / "pip.conf").write_text(f"[global]\nno-index = true\nfind-links = {place}\n")
     return made
 
 
