@@ -197,7 +197,7 @@ class SimulatedRelay:
         """See RelayLike."""
         if self.is_over:
             return
-        self._oracle.told_gone(self._visitor, self._program)
+        self._oracle.told_gone(self._visitor)
         self._is_gone = True
         if self.program_closed:
             self.end(Ending.BACKEND_GONE)
@@ -211,7 +211,7 @@ class SimulatedRelay:
         if self.is_over:
             return
         self.program_closed = True
-        self._oracle.program_closed(self._visitor, self._program)
+        self._oracle.program_closed(self._visitor)
         if self._is_gone:
             self.end(Ending.BACKEND_GONE)
 

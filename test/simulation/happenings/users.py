@@ -102,6 +102,18 @@ def _limit_pods(world: World, which: float, amount: float) -> None:
     _edit(world, which, maxPods=1 + int(amount * 8) if amount < 0.8 else None)
 
 
+def _bound_clients(world: World, which: float, amount: float) -> None:
+    """Those who come from then on, and those who have not heard of it yet by what held before."""
+    longest = 2 + int(amount * 40) if amount < 0.7 else None
+    silent = 1 + int(amount * 10) if 0.3 < amount < 0.9 else None
+    _edit(
+        world,
+        which,
+        queue={"timeoutSeconds": 1 + int(amount * 20), "maxLength": int(amount * 8)},
+        session={"maxDurationSeconds": longest, "idleTimeoutSeconds": silent},
+    )
+
+
 def _delete_service(world: World, which: float, amount: float) -> None:
     if (service := choose(world.services(), which)) is not None:
         world.oracle.doings.services.add(service["metadata"]["uid"])
@@ -133,6 +145,7 @@ HAPPENINGS = {
     "change image": Kind(1.5, _change_image),
     "change port": Kind(0.3, _change_port),
     "limit pods": Kind(0.7, _limit_pods),
+    "bound clients": Kind(0.7, _bound_clients),
     "delete service": Kind(0.5, _delete_service),
     "make anew": Kind(0.7, _make_anew),
 }

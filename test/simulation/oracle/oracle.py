@@ -86,12 +86,12 @@ class Oracle:
         self._queues.served(visit)
         self._limits.served(visit)
 
-    def told_gone(self, visitor: Visitor, program: Program) -> None:
+    def told_gone(self, visitor: Visitor) -> None:
         """A proxy says that a visitor's pod is no more."""
         self._gone.told(self._scene.visits.of(visitor))
 
-    def program_closed(self, visitor: Visitor, program: Program) -> None:
-        """A program has closed its side, and waits for the visitor to do so."""
+    def program_closed(self, visitor: Visitor) -> None:
+        """Its program has closed its side, and waits for the visitor to do so."""
         self._gone.program_closed(self._scene.visits.of(visitor))
 
     def left(self, visitor: Visitor, program: Program, ending: Ending, why: str) -> None:
