@@ -25,6 +25,7 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 _BASE = f"localhost/python:{PYTHON.removeprefix('python')}-slim"  # what the Dockerfile begins with, fetched already
 _PACKAGES = ("dash", "coreutils", "python3-venv", "libstdc++6")  # what it needs of that
 _INPUTS = ("Dockerfile", ".dockerignore")
+_CONTEXT = (*_INPUTS, "CHANGELOG.md", "MANIFEST.in", "requirements", *ours.SOURCES)
 _PIP = "/etc/xdg/pip"  # where pip looks for its configuration
 _NAMESPACES = ("--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc")
 _ALONE = ("setpriv", "--pdeathsig=KILL", "unshare", *_NAMESPACES)  # whatever it mounts or starts ends with us
@@ -64,12 +65,24 @@ def _build(made: Path, base: Path, wheels: Path) -> None:
     """Build in a store that is there for this alone: what it holds is large, and of use to nobody else."""
     with tempfile.TemporaryDirectory(dir=made.parent, prefix=".built-") as name:
         store = Path(name)
+        context = store / "context"
+        _copy_sources(context)
         _buildah(store, "pull", f"docker-archive:{base}")
         mounted = ("--volume", f"{wheels}:{_PIP}:ro")
         told = ("--build-arg", f"REVISION={REVISION}")
-        _buildah(store, "build", "--pull-never", *mounted, *told, "--tag", BUILT, str(TREE))
+        _buildah(store, "build", "--pull-never", *mounted, *told, "--tag", BUILT, str(context))
         _buildah(store, "push", BUILT, f"docker-archive:{store / 'archive'}")
         (store / "archive").rename(made)
+
+
+def _copy_sources(context: Path) -> None:
+    """Keep the sources as they are: a build takes so long that somebody may change them."""
+    context.mkdir()
+    for name in _CONTEXT:
+        if (TREE / name).is_dir():
+            shutil.copytree(TREE / name, context / name, symlinks=True)
+        else:
+            shutil.copy(TREE / name, context / name)
 
 
 def _buildah(store: Path, *arguments: str) -> None:
