@@ -25,6 +25,7 @@ from isoproxy.operator.apply import Applier, Result
 from isoproxy.operator.childkinds import find, resource_of
 from isoproxy.operator.children import made_again, put_right
 from isoproxy.operator.cluster import Cluster
+from isoproxy.operator.doom import Doom
 from isoproxy.operator.herald import Herald
 from isoproxy.operator.housekeeping import Housekeeping
 from isoproxy.operator.memory import Memory
@@ -106,7 +107,8 @@ class Reconciler(Service):
         """Act, from now on; as from the start, unless ``stand_by`` was called before."""
         self._acts = True
         for memory in self._memories.values():
-            memory.since = {}  # what held before may have ceased, and begun again, while nobody looked
+            # What held before may have ceased, and begun again, while nobody looked.
+            memory.since, memory.doom = {}, Doom()
         self._herald.begin_anew()
         self._seen(set())
 

@@ -131,3 +131,23 @@ def test_a_service_made_anew_is_served_though_the_first_answers_are_of_the_names
     spare(world)
     world.settle(FIRST_SECONDS + 1)
     assert len(world.all(PODS)) == 3
+
+
+def test_one_that_leads_again_tries_before_it_ends_what_another_has_made_there_meanwhile(world: DeployingWorld) -> None:
+    service = world.service()
+    world.settle(5)
+    [operator] = world.operators
+    doom(world)
+    lose_the_pods(world)
+    world.settle(60, step=0.5)
+    operator.stand_by()
+    spare(world)
+    other = world.start_operator()
+    world.proxy(service, "home-1", listen="10.0.0.9:9090", held="0")
+    world.settle(5)
+    [used, *_] = world.assigned("home-1")
+    world.write_phase(used, "InUse")
+    other.stopService()
+    operator.lead()
+    world.settle(5)
+    assert used["metadata"]["name"] in names_of(world.all(ISOLATION_PODS)) & names_of(world.all(PODS))
