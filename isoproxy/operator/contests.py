@@ -9,9 +9,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from isoproxy.operator.actions import Child
+from isoproxy.operator.childkinds import WALLS
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
+LONGEST_PAUSE_BEFORE_PODS_SECONDS = 5.0
+"""Of what stands before pods: while it is away those that are there have no wall, and none can be made."""
 FORGET_SECONDS = 60.0
 """A child that is left alone for so long after its pause is put right at once the next time."""
 
@@ -43,6 +46,7 @@ class Contests:
         entries = {child: one for child, one in self._entries.items() if one.until + FORGET_SECONDS > now}
         for child in repaired:
             repairs = entries[child].repairs + 1 if child in entries else 1
-            pause = min(FIRST_PAUSE_SECONDS * 2 ** (repairs - 1), LONGEST_PAUSE_SECONDS)
+            longest = LONGEST_PAUSE_BEFORE_PODS_SECONDS if child in WALLS else LONGEST_PAUSE_SECONDS
+            pause = min(FIRST_PAUSE_SECONDS * 2 ** (repairs - 1), longest)
             entries[child] = _Contest(repairs, now + pause)
         return Contests(entries)

@@ -1,7 +1,13 @@
 """Repairs become rarer the more often others undo them, and are at once again when that is over."""
 
 from isoproxy.operator.actions import Child
-from isoproxy.operator.contests import FIRST_PAUSE_SECONDS, FORGET_SECONDS, LONGEST_PAUSE_SECONDS, Contests
+from isoproxy.operator.contests import (
+    FIRST_PAUSE_SECONDS,
+    FORGET_SECONDS,
+    LONGEST_PAUSE_BEFORE_PODS_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    Contests,
+)
 
 ROLE, SERVICE = Child.ROLE, Child.SERVICE
 
@@ -45,3 +51,11 @@ def test_a_contest_lasts_from_the_second_repair_on_until_it_is_forgotten() -> No
     end = 2.0 + 2 * FIRST_PAUSE_SECONDS + FORGET_SECONDS
     assert contests.lasting(2.0) == contests.lasting(end - 0.5) == {ROLE}, "in a pause and after it"
     assert contests.lasting(end) == frozenset()
+
+
+def test_pods_are_not_long_without_what_stands_before_them() -> None:
+    contests = Contests()
+    for _ in range(10):
+        contests = contests.after([Child.NETWORK_POLICY, ROLE], 1000.0)
+    assert contests.paused(1000.0) == {Child.NETWORK_POLICY, ROLE}
+    assert contests.paused(1000.0 + LONGEST_PAUSE_BEFORE_PODS_SECONDS) == {ROLE}

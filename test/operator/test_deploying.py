@@ -183,6 +183,21 @@ def test_one_that_is_deleted_whenever_it_is_there_is_made_ever_more_rarely_and_t
     assert names_of(world.all(SERVICES)) == {"s-proxy"}
 
 
+def test_pods_do_not_stand_without_their_wall_for_long_however_often_that_is_deleted(world: DeployingWorld) -> None:
+    world.service()
+    world.settle(5)
+    bare = longest = 0
+    for _ in range(900):
+        if "s-pods" in names_of(world.all(NETWORK_POLICIES)):
+            world.do(world.hand.delete(NETWORK_POLICIES, "s-pods", namespace="n"))
+            bare = 0
+        world.settle(0.1)
+        bare += 1
+        longest = max(longest, bare)
+    assert len(world.all(PODS)) == 3
+    assert longest <= 101, "tenths of a second: a pause, and the look after it"
+
+
 def test_what_is_no_longer_asked_for_goes_also_after_a_restart(world: DeployingWorld) -> None:
     world.service(service={"port": 7000, "annotations": {"a": "b", "c": "d"}})
     world.settle(5)
