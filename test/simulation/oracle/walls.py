@@ -11,6 +11,9 @@ class Walls:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._walls: dict[str, Json] = {}
+        self._gone: dict[str, Json] = {}
+        self._torn: list[Json] = []
+        """Those that others took away, and in whose place one stands around other pods."""
         scene.cluster.tell(PODS, self._pod_changed)
         scene.cluster.tell(NETWORK_POLICIES, self._wall_changed)
 
@@ -21,7 +24,8 @@ class Walls:
         if cluster.owner_of[meta["uid"]] not in cluster.records:
             return  # a request that came late: nobody is given this pod, and it is collected
         name = f"{meta['labels']['soh.re/service']}-pods"
-        if name not in cluster.doings.walls and not any(_is_around(change.now, wall) for wall in self._walls.values()):
+        walls = (*self._walls.values(), *self._torn)
+        if name not in cluster.doings.walls and not any(_is_around(change.now, wall) for wall in walls):
             self._scene.wrong(f"wall: {meta['name']} is made before its wall stands")
 
     def _wall_changed(self, change: Change) -> None:
@@ -29,9 +33,12 @@ class Walls:
         name = wall["metadata"]["name"]
         self._walls[name] = wall
         if not change.gone:
+            if name in doings.walls and name in self._gone:
+                self._torn.append(self._gone[name])
+            self._torn = [one for one in self._torn if one["spec"]["podSelector"] != wall["spec"]["podSelector"]]
             doings.walls.discard(name)
             return
-        del self._walls[name]
+        self._gone[name] = self._walls.pop(name)
         pods = self._scene.cluster.pods.values()
         behind = [pod for pod in pods if _is_around(pod, wall) and pod["status"]["phase"] == "Running"]
         if behind and name not in doings.walls:
