@@ -23,12 +23,14 @@ def come_to_rest(world: World) -> bool:
     _heal(world)
     world.run(TIMEOUT_SECONDS)
     deadline = world.timeline.now + PATIENCE_SECONDS
+    _mend(world)
     while world.run(LOOK_SECONDS):
         left = unsettled(world)
         if not left:
             return _probe(world)
         if world.timeline.now >= deadline:
             world.history.wrong("I4: it does not come to rest: " + "; ".join(left))
+        _mend(world)
     return False
 
 
@@ -62,6 +64,10 @@ def _heal(world: World) -> None:
     if not world.operators:
         world.start_operator()
     _let_leave(world)
+
+
+def _mend(world: World) -> None:
+    """Have every service be one that can be served; users may have made some anew since faults ceased."""
     for service in world.services():
         meta, spec = service["metadata"], service["spec"]
         if not spec["image"].startswith("good"):
