@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import txaio
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 
 from isoproxy.kube.api import KubeApi
 from isoproxy.kube.errors import KubeError, NotFound
@@ -24,6 +24,9 @@ from isoproxy.operator.observed import Proxy
 
 log = txaio.make_logger()
 
+READS_AT_ONCE = 8
+"""Of Leases, however many are silent at once: other requests are to have places in the client, too."""
+
 
 class Housekeeping:
     """Keeps the evidence about proxies; times are monotonic seconds."""
@@ -34,6 +37,7 @@ class Housekeeping:
         self._monotonic = monotonic
         self._liveness = Liveness(grace_seconds=grace_seconds)
         self._verdicts: dict[ProxyKey, Verdict] = {}
+        self._readers = DeferredSemaphore(READS_AT_ONCE)
 
     async def look(self) -> bool:
         """Bring the evidence up to date, reading what has been quiet; returns whether a verdict changed."""
@@ -43,7 +47,7 @@ class Housekeeping:
         self._liveness.keep_only(keys)
         for key in keys:
             self._liveness.saw(key, leases.get(key), now)
-        await gatherResults([Deferred.fromCoroutine(self._read(key)) for key in self._liveness.due(now)])
+        await gatherResults([self._readers.run(self._start_read, key) for key in self._liveness.due(now)])
         services = {(one.metadata.namespace, one.metadata.name) for one in self._cluster.services.values()}
         verdicts = self._liveness.verdicts(services)
         changed = verdicts != self._verdicts
@@ -54,6 +58,9 @@ class Housekeeping:
                 )
         self._verdicts = verdicts
         return changed
+
+    def _start_read(self, key: ProxyKey) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._read(key))
 
     async def _read(self, key: ProxyKey) -> None:
         sent = self._monotonic()

@@ -2,6 +2,7 @@
 
 from isoproxy.kube.resources import ISOLATION_PODS, LEASES, PODS
 from isoproxy.model.proxylease import lease_manifest
+from isoproxy.operator.housekeeping import READS_AT_ONCE
 from test.operator.reconciling import World, names_of
 
 
@@ -40,6 +41,25 @@ def test_leases_made_up_for_no_service_do_not_hold_up_the_end_of_a_proxy_that_di
             world.proxy(service, instance, held=str(len(world.assigned(instance))))
         world.settle(1)
         assert world.clock.seconds() - began < 200
+
+
+def test_reads_of_many_silent_leases_leave_room_for_other_requests(world: World) -> None:
+    """Whoever may write Leases somewhere can have any number of them read."""
+    for number in range(5 * READS_AT_ONCE):
+        made_up = lease_manifest(service_name="made-up", service_uid="x", instance=f"x-{number}", annotations={})
+        del made_up["metadata"]["ownerReferences"]  # by which the API server would delete it
+        world.do(world.hand.create(LEASES, made_up, namespace="n"))
+    faults = world.api.faults
+    faults.holds = lambda verb, resource, name: (verb, resource) == ("get", LEASES)
+    world.settle(15)
+    assert len(faults.held) == READS_AT_ONCE, "as long as none of them is answered"
+    faults.holds = lambda verb, resource, name: False
+    for read in faults.held:
+        read.callback(None)
+    world.settle(60)
+    assert len(world.all(LEASES)) == 5 * READS_AT_ONCE
+    world.settle(60)
+    assert world.all(LEASES) == [], "each is read in the end, and known to be nobody's"
 
 
 def test_a_proxy_that_says_it_has_ended_is_believed_at_once(world: World) -> None:
