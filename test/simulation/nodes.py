@@ -22,7 +22,7 @@ LONGEST_FAILURE = 5.0
 
 @dataclass(slots=True, eq=False)
 class Program:
-    """What runs in one pod. ``excused`` is whether others than the operator may have ended it."""
+    """What runs in one pod. ``fate`` is what its image is called."""
 
     namespace: str
     name: str
