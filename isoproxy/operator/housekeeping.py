@@ -42,7 +42,8 @@ class Housekeeping:
     async def look(self) -> bool:
         """Bring the evidence up to date, reading what has been quiet; returns whether a verdict changed."""
         leases = {_lease_key(lease): lease for lease in self._leases()}
-        keys = set(leases) | {_record_key(record) for record in self._cluster.records.everything() if record.assigned}
+        assigned = [_record_key(record) for record in self._cluster.records.everything() if record.assigned]
+        keys = dict.fromkeys([*leases, *assigned])
         now = self._monotonic()
         self._liveness.keep_only(keys)
         for key in keys:

@@ -160,7 +160,7 @@ class Reconciler(Service):
 
     def _seen(self, uids: set[str]) -> None:
         if self.running and self._acts and self.synced:
-            for uid in uids or self._cluster.uids():
+            for uid in sorted(uids or self._cluster.uids()):
                 if uid:
                     self._queue.wake(uid)
 
