@@ -7,10 +7,6 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from zope.interface import implementer
 
 
-class Wrong(AssertionError):
-    """A promise was broken."""
-
-
 @implementer(ILogObserver)
 class History:
     """Lines of (seconds, who, what), and the first thing that was wrong."""

@@ -64,6 +64,8 @@ def _play(script: Script, happen: Callable[[World], None]) -> Result:
         world.await_home()
         if not world.history.wrongs:
             come_to_rest(world)
+        world.end()
+        gc.collect()  # of an error that nobody can handle any more is told only now; what the world holds stays
     finally:
         globalLogPublisher.removeObserver(world.history)
         world.end()
