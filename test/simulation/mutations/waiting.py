@@ -13,6 +13,8 @@ from isoproxy.proxy.session import Session
 from isoproxy.proxy.stock import Stock
 from test.simulation.mutations.mutation import Mutation, swap
 
+HASTY_SECONDS = 12.0
+
 
 def _count_the_tainted(stack: ExitStack) -> None:
     assigned = standing._assigned
@@ -69,6 +71,17 @@ def _serve_who_hung_up(stack: ExitStack) -> None:
     swap(stack, Session, "client_eof", deaf)
 
 
+def _fall_too_soon(stack: ExitStack) -> None:
+    def is_fenced(self: Presence) -> bool:
+        renewed = self._renewed_at
+        if renewed is not None and self._time.monotonic() - renewed <= HASTY_SECONDS:
+            return False
+        self._fall()
+        return True
+
+    swap(stack, Presence, "is_fenced", is_fenced)
+
+
 MUTATIONS = (
     Mutation(
         "the pods of an expired proxy count as supply",
@@ -81,6 +94,12 @@ MUTATIONS = (
         ("warm",),
         _keep_what_is_gone,
         "isolation_pods_deleted_by_hand",
+    ),
+    Mutation(
+        "a proxy's fence falls when its Lease has yet to expire",
+        ("warm",),
+        _fall_too_soon,
+        "all_proxies_parted_at_once",
     ),
     Mutation("a wake-up during a pass is lost", ("I5",), _lose_a_wake_up_in_a_pass, "clients_that_come_during_a_pass"),
     Mutation("a pod that arrives wakes nobody who waits", ("I5",), _wake_nobody, "clients_for_whom_pods_are_made"),

@@ -1,10 +1,20 @@
 """Proxies that are not heard of, or are no more."""
 
 from isoproxy.kube.resources import ISOLATION_PODS, LEASES, PODS, Json
-from test.simulation.scenarios.playing import LEASE_SECONDS, START_SECONDS, come, expect_usable, happen, scenarios
+from test.simulation.scenarios.playing import (
+    LEASE_SECONDS,
+    START_SECONDS,
+    come,
+    expect_usable,
+    happen,
+    scenarios,
+    served,
+)
 from test.simulation.world import GRACE, World
 
 POOL = 4
+AT_ONCE_SECONDS = 0.1
+"""A pod accepts much sooner, if it is in stock."""
 HELD_SECONDS = 3590.0
 END_SECONDS = 120.0
 """When so much more time is over, so is the hour for which most proxies are waited for."""
@@ -55,14 +65,18 @@ def a_lease_deleted_by_hand(world: World) -> None:
 
 
 def all_proxies_parted_at_once(world: World) -> None:
-    """None is taken for dead by time; sessions and stock go on for the grace."""
+    """None is taken for dead by time; sessions go on, and so does stock for the grace."""
     world.run(START_SECONDS)
     come(world, stay=300.0)
     world.run(2.0)
     for proxy in world.proxies:
         proxy.api.link.cut = True
     world.run(20.0)
+    before = served(world)
     come(world, stay=200.0)
+    world.run(AT_ONCE_SECONDS)
+    if served(world) == before:
+        world.history.wrong("warm: a proxy that is parted for less than its grace serves nobody by its stock")
     world.run(LEASE_SECONDS + GRACE + 60.0)
     for proxy in world.proxies:
         proxy.api.link.cut = False
