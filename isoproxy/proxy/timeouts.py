@@ -55,8 +55,8 @@ class Aging(Generic[T]):
 class Sweep:
     """Calls a function every so often, whatever it raises.
 
-    A sweep that is late by more than its interval is left out, and the next is not: the process stood still, and timers
-    come before sockets. What has come meanwhile is to be heard before anybody is held to have said nothing.
+    One that is due lets the reactor look at its sockets first: timers come before them, and the process may have stood
+    still. What has come meanwhile is to be heard before anybody is held to have said nothing.
     """
 
     def __init__(self, *, time: TimeSource, function: Callable[[float], None]) -> None:
@@ -64,13 +64,11 @@ class Sweep:
         self._time = time
         self._function = function
         self._timer: IDelayedCall | None = None
-        self._was_late = False
 
     def every(self, seconds: float) -> None:
         """Sweep with this interval from now on."""
         self.stop()
-        self._was_late = False
-        self._set_timer(seconds)
+        self._timer = self._time.call_later(seconds, self._wake, seconds)
 
     def stop(self) -> None:
         """Sweep no more; idempotent."""
@@ -78,17 +76,12 @@ class Sweep:
             self._timer.cancel()
             self._timer = None
 
-    def _set_timer(self, seconds: float) -> None:
-        due = self._time.monotonic() + seconds
-        self._timer = self._time.call_later(seconds, self._wake, seconds, due)
+    def _wake(self, seconds: float) -> None:
+        self._timer = self._time.call_later(0, self._sweep, seconds)
 
-    def _wake(self, seconds: float, due: float) -> None:
-        now = self._time.monotonic()
-        self._set_timer(seconds)
-        self._was_late = now - due > seconds and not self._was_late
-        if self._was_late:
-            return
+    def _sweep(self, seconds: float) -> None:
+        self._timer = self._time.call_later(seconds, self._wake, seconds)
         try:
-            self._function(now)
+            self._function(self._time.monotonic())
         except Exception:
             log.failure("a sweep failed")

@@ -78,14 +78,15 @@ def test_a_sweep_goes_on_whatever_it_raises_and_follows_a_new_interval() -> None
 
 
 def test_after_a_standstill_the_reactor_hears_what_has_come_before_a_sweep_looks() -> None:
-    clock, times = Clock(), list[float]()
-    sweeping = Sweep(time=TimeSource.simulated(clock), function=times.append)
+    clock, order = Clock(), list[str]()
+    sweeping = Sweep(time=TimeSource.simulated(clock), function=lambda now: order.append(f"swept at {now}"))
     sweeping.every(2.0)
-    clock.advance(2.0)
+    clock.callLater(6.9, order.append, "heard")
     clock.advance(7.0)
-    assert times == [2.0]
-    clock.advance(2.0)
-    assert times == [2.0, 11.0]
+    assert order == ["heard", "swept at 7.0"]
+    clock.callLater(2.9, order.append, "heard")
+    clock.advance(3.0)
+    assert order[2:] == ["heard", "swept at 10.0"], "a shorter one is one, too"
 
 
 def test_a_process_that_is_always_late_is_swept_all_the_same() -> None:
@@ -93,4 +94,14 @@ def test_a_process_that_is_always_late_is_swept_all_the_same() -> None:
     sweeping = Sweep(time=TimeSource.simulated(clock), function=times.append)
     sweeping.every(1.0)
     clock.pump([3.0] * 4)
-    assert times == [6.0, 12.0]
+    assert times == [3.0, 6.0, 9.0, 12.0]
+
+
+def test_one_that_is_stopped_when_it_is_due_sweeps_no_more() -> None:
+    clock, times = Clock(), list[float]()
+    sweeping = Sweep(time=TimeSource.simulated(clock), function=times.append)
+    sweeping.every(1.0)
+    clock.callLater(1.0, sweeping.stop)
+    clock.advance(1.0)
+    assert times == []
+    assert not clock.getDelayedCalls()
