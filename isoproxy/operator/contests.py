@@ -5,6 +5,7 @@ Pure. The usual other hand is an operator of an older version that is about to e
 is known to the cluster's garbage collector earlier than to us, that.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -34,6 +35,10 @@ class Contests:
     def paused(self, now: float) -> frozenset[Child]:
         """Return the children that are not to be put right again yet."""
         return frozenset(child for child, contest in self._entries.items() if contest.until > now)
+
+    def left(self, now: float) -> float:
+        """Return in how many seconds the next of their pauses ends; inf: none is paused."""
+        return min((contest.until - now for contest in self._entries.values() if contest.until > now), default=math.inf)
 
     def lasting(self, now: float) -> frozenset[Child]:
         """Return the children that others undid the repair of: whether or not they are as they should be just now."""

@@ -1,19 +1,20 @@
 """What one service's next pass is given back from the last."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from isoproxy.model.dedicatedservice import DedicatedService
-from isoproxy.model.isolationpod import IsolationPod
-from isoproxy.operator.actions import Child
+from isoproxy.operator.actions import ApplyChild, Child
+from isoproxy.operator.apply import Result
 from isoproxy.operator.childkinds import title
-from isoproxy.operator.children import contested
+from isoproxy.operator.children import contested, made_again, put_right
 from isoproxy.operator.contests import Contests
 from isoproxy.operator.doom import Doom
 from isoproxy.operator.durations import Fact
-from isoproxy.operator.observed import Applied, Family, Obstacle
+from isoproxy.operator.observed import Applied, ChildObject, Family, Obstacle
 from isoproxy.operator.obstacles import Obstacles
 from isoproxy.operator.pacing import Pacing
+from isoproxy.operator.planner import Plan
 
 
 @dataclass(slots=True)
@@ -36,10 +37,26 @@ class Memory:
     doom: Doom = field(default_factory=Doom)
     """Whether its namespace is being deleted."""
 
-    def learn_untaken(self, found: Mapping[str, str], records: Iterable[IsolationPod]) -> None:
-        """Take in which Pods were not taken just now; of records that are no more, forget it."""
-        there = {record.metadata.uid for record in records}
-        self.untaken = {uid: why for uid, why in self.untaken.items() if uid in there} | dict(found)
+    def learn(
+        self, planned: Plan, result: Result, *, seen: Mapping[Child, ChildObject], now: float
+    ) -> list[ApplyChild]:
+        """Take in what came of a plan that was made from ``seen``; returns what undid changes of others."""
+        # Of records that are no more, it is forgotten why their Pods were not taken.
+        there = {entry.record.metadata.uid for entry in planned.entries}
+        self.untaken = {uid: why for uid, why in self.untaken.items() if uid in there} | result.untaken
+        tried = {action.child: action for action in planned.actions if isinstance(action, ApplyChild)}
+        done = [(tried[child], applied.result) for child, applied in result.applied.items()]
+        repaired = [action for action, made in done if put_right(action, seen.get(action.child), made)]
+        remade = [action for action, _ in done if made_again(action, seen.get(action.child))]
+        self.applied |= result.applied
+        self.obstacles = self.obstacles.after(tried, applied=result.applied, met=result.obstacles, now=now)
+        self.contests = self.contests.after([action.child for action in repaired], now)
+        self.losses = self.losses.after([action.child for action in remade], now)
+        return repaired
+
+    def pause_left(self, now: float) -> float:
+        """Return in how many seconds the next child may be put right, or made, again; inf: none has to wait."""
+        return min(self.contests.left(now), self.losses.left(now))
 
     def known_obstacles(self, service: DedicatedService, now: float) -> dict[Child, Obstacle]:
         """Return what is in the way as users see it: what is just being tried again, or undone by others, still is."""

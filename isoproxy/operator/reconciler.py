@@ -20,10 +20,9 @@ from isoproxy.observe.events import Events
 from isoproxy.observe.metrics import Metrics
 from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator import belonging, status
-from isoproxy.operator.actions import ApplyChild, Child
+from isoproxy.operator.actions import Child
 from isoproxy.operator.apply import Applier, Result
 from isoproxy.operator.childkinds import find, resource_of
-from isoproxy.operator.children import made_again, put_right
 from isoproxy.operator.cluster import Cluster
 from isoproxy.operator.doom import Doom
 from isoproxy.operator.herald import Herald
@@ -199,7 +198,8 @@ class Reconciler(Service):
         if result.applied:
             return 0.0  # on to the next stage: an apply that changed nothing comes back as no event
         # What was written comes back as events, which wake us; should one be lost, look again soon.
-        return min(wait, planned.wake_after, SETTLE_SECONDS if planned.actions else math.inf)
+        pause = memory.pause_left(self._time.monotonic())
+        return min(wait, planned.wake_after, pause, SETTLE_SECONDS if planned.actions else math.inf)
 
     async def _take_leave(self, uid: str, service: DedicatedService | InvalidService | None, memory: Memory) -> float:
         """End what a service has that goes with its namespace, until something new is to be tried there again."""
@@ -224,17 +224,8 @@ class Reconciler(Service):
         for child, obstacle in result.obstacles.items():
             if known.get(child) != obstacle:
                 log.warn("{name[0]}/{name[1]}: {why}", name=memory.name, why=obstacle.message)
-        tried = {action.child: action for action in planned.actions if isinstance(action, ApplyChild)}
-        done = [(tried[child], applied.result) for child, applied in result.applied.items()]
-        repaired = [action for action, made in done if put_right(action, seen.get(action.child), made)]
-        for action in repaired:
+        for action in memory.learn(planned, result, seen=seen, now=now):
             log.info("{name[0]}/{name[1]}: {what} is put right", name=memory.name, what=action.title)
-        memory.learn_untaken(result.untaken, [entry.record for entry in planned.entries])
-        memory.applied |= result.applied
-        memory.obstacles = memory.obstacles.after(tried, applied=result.applied, met=result.obstacles, now=now)
-        memory.contests = memory.contests.after([action.child for action in repaired], now)
-        remade = [action.child for action, _ in done if made_again(action, seen.get(action.child))]
-        memory.losses = memory.losses.after(remade, now)
 
     def _observe(self, service: DedicatedService, memory: Memory) -> Observed:
         meta, uid, now = service.metadata, service.metadata.uid, self._time.monotonic()

@@ -1,5 +1,7 @@
 """Repairs become rarer the more often others undo them, and are at once again when that is over."""
 
+import math
+
 from isoproxy.operator.actions import Child
 from isoproxy.operator.contests import (
     FIRST_PAUSE_SECONDS,
@@ -42,6 +44,13 @@ def test_each_child_has_its_own() -> None:
     assert contests.paused(0.5) == {ROLE}
     assert contests.after([SERVICE], 0.75).paused(0.8) == {ROLE, SERVICE}
     assert Contests().paused(0.0) == frozenset()
+
+
+def test_the_next_pause_to_end_is_told() -> None:
+    contests = Contests().after([ROLE], 0.0).after([ROLE], 1.0).after([SERVICE], 1.5)
+    assert contests.left(1.5) == FIRST_PAUSE_SECONDS
+    assert contests.left(2.5) == 2 * FIRST_PAUSE_SECONDS - 1.5, "that of the other is over"
+    assert contests.left(1.0 + 2 * FIRST_PAUSE_SECONDS) == Contests().left(0.0) == math.inf
 
 
 def test_a_contest_lasts_from_the_second_repair_on_until_it_is_forgotten() -> None:

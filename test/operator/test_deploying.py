@@ -20,6 +20,7 @@ from isoproxy.kube.resources import (
     Json,
     Resource,
 )
+from isoproxy.operator.contests import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_BEFORE_PODS_SECONDS
 from test.memoryapi import MemoryApi
 from test.operator.deploying import CHILDREN, DeployingWorld
 from test.operator.reconciling import names_of, settled, told
@@ -195,7 +196,16 @@ def test_pods_do_not_stand_without_their_wall_for_long_however_often_that_is_del
         bare += 1
         longest = max(longest, bare)
     assert len(world.all(PODS)) == 3
-    assert longest <= 101, "tenths of a second: a pause, and the look after it"
+    assert longest <= 10 * LONGEST_PAUSE_BEFORE_PODS_SECONDS + 2, "tenths of a second: a pause"
+
+
+def test_what_others_change_again_and_again_is_put_right_as_soon_as_its_pause_ends(world: DeployingWorld) -> None:
+    world.service()
+    world.settle(5)
+    for pause in (0.0, FIRST_PAUSE_SECONDS, 2 * FIRST_PAUSE_SECONDS):
+        world.change(DEPLOYMENTS, {"spec": {"replicas": 0}})
+        world.settle(pause + 0.2)
+        assert world.one(DEPLOYMENTS)["spec"]["replicas"] == 1
 
 
 def test_what_is_no_longer_asked_for_goes_also_after_a_restart(world: DeployingWorld) -> None:
