@@ -95,7 +95,12 @@ def _lost(observed: Observed, record: IsolationPod, pod: Pod | None) -> bool:
 
 def _has_ended(record: IsolationPod, pod: Pod) -> bool:
     # A pod that is told to end has its grace period to see its connection through.
-    return pod.over if record.status.phase is Phase.IN_USE else pod.terminal
+    return _moved(record, pod) or (pod.over if record.status.phase is Phase.IN_USE else pod.terminal)
+
+
+def _moved(record: IsolationPod, pod: Pod) -> bool:
+    """Whether the pod has another address than its proxy was told, at which there may be another pod by now."""
+    return record.assigned and pod.status.pod_ip not in ("", record.spec.pod_ip)
 
 
 def _verdict(observed: Observed, record: IsolationPod) -> Verdict:
@@ -111,7 +116,7 @@ def _assigned(observed: Observed, record: IsolationPod, pod: Pod | None, duratio
     # A proxy returns what is being deleted without being asked.
     if record.recalled or record.metadata.deletion_timestamp is not None:
         return Standing.RECALLED
-    good = pod is not None and pod.ready
+    good = pod is not None and pod.ready and not _moved(record, pod)
     if not good and durations.lasted(("unfit", record.metadata.uid), UNHELD_SECONDS):
         return Standing.UNFIT
     return Standing.STOCKED

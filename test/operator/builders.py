@@ -92,6 +92,7 @@ def pod(
     ending: bool = False,
     grace: int = 1,
     trouble: str = "",
+    ip: str = "10.0.0.1",
 ) -> Pod:
     """The Pod of the record called ``name``; ``owner`` overrides the record's uid, "" leaves the owner out."""
     owner_uid = f"record-{name}" if owner is None else owner
@@ -108,7 +109,7 @@ def pod(
         ),
         status=PodStatus(
             phase=phase,
-            podIP="10.0.0.1",
+            podIP=ip,
             conditions=(Condition(type="Ready", status="True" if ready else "False"),),
             container_statuses=(ContainerStatus(restart_count=restarts, state=state),),
         ),

@@ -81,6 +81,14 @@ def test_a_pod_that_ended_in_use_is_ended_when_its_living_proxy_does_not_write_t
     assert ended(scene.wait(1).plan()) == {name: EndReason.POD_ENDED}
 
 
+def test_the_connection_of_a_pod_whose_address_has_changed_is_over_and_its_proxy_has_time_to_write_so() -> None:
+    scene = Scene(replicas=0).proxy("a")
+    (name,) = scene.in_use("a")
+    scene.put(name, pod(name, ip="10.0.0.2")).plan()
+    assert not touched(scene.wait(LOSS_SECONDS - 1).plan())
+    assert ended(scene.wait(1).plan()) == {name: EndReason.POD_ENDED}
+
+
 def test_the_absence_of_a_pod_in_use_is_no_proof_that_an_expired_proxy_lost_it() -> None:
     scene = Scene(replicas=0).proxy("a", Verdict.EXPIRED)
     (name,) = scene.in_use("a")
@@ -136,6 +144,9 @@ OVER = {
     "deleted": {"ending": True},
 }
 
+MOVED: dict[str, dict[str, object]] = {"given another address": {"ip": "10.0.0.2"}}
+"""The end of a pod of which a proxy was told its address."""
+
 
 @pytest.mark.parametrize("state", OVER.values(), ids=OVER.keys())
 def test_an_unassigned_pod_whose_one_life_is_over_is_ended_at_once(state: dict[str, object]) -> None:
@@ -145,7 +156,7 @@ def test_an_unassigned_pod_whose_one_life_is_over_is_ended_at_once(state: dict[s
     assert ended(scene.plan()) == {name: EndReason.POD_ENDED}
 
 
-@pytest.mark.parametrize("state", OVER.values(), ids=OVER.keys())
+@pytest.mark.parametrize("state", (OVER | MOVED).values(), ids=(OVER | MOVED).keys())
 def test_an_assigned_pod_whose_one_life_is_over_is_asked_back_first_and_ended_then(state: dict[str, object]) -> None:
     """Its proxy may have just claimed it, and is about to write what became of the connection."""
     scene = Scene(replicas=1).proxy("a")
@@ -167,6 +178,21 @@ def test_an_assigned_pod_that_is_not_ready_any_more_is_asked_back_and_replaced()
     assert recalled(planned) == {name}
     assert made(planned) == 1
     assert not ended(scene.wait(LONG).plan())
+
+
+def test_an_assigned_pod_that_shows_no_address_has_not_changed_it() -> None:
+    scene = Scene(replicas=1).proxy("a")
+    (name,) = scene.stocked("a")
+    scene.put(name, pod(name, ip="")).plan()
+    assert recalled(scene.wait(UNHELD_SECONDS).plan()) == {name}
+    assert not ended(scene.wait(LONG).plan())
+
+
+def test_an_unassigned_pod_whose_address_changes_before_anybody_is_told_of_it_is_as_good_as_before() -> None:
+    scene = Scene(replicas=1)
+    (name,) = scene.warm()
+    scene.put(name, pod(name, ip="10.0.0.2"))
+    assert not touched(scene.plan())
 
 
 def test_an_assigned_pod_that_vanished_is_asked_back_at_once_for_its_address_may_be_another_s_now() -> None:
