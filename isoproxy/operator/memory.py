@@ -1,10 +1,10 @@
 """What one service's next pass is given back from the last."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from isoproxy.model.dedicatedservice import DedicatedService
-from isoproxy.operator.actions import ApplyChild, Child
+from isoproxy.operator.actions import ApplyChild, Child, DeleteChild
 from isoproxy.operator.apply import Result
 from isoproxy.operator.childkinds import title
 from isoproxy.operator.children import contested, made_again, put_right
@@ -53,6 +53,11 @@ class Memory:
         self.contests = self.contests.after([action.child for action in repaired], now)
         self.losses = self.losses.after([action.child for action in remade], now)
         return repaired
+
+    def forget_applied(self, deleted: Iterable[DeleteChild]) -> None:
+        """Take in what we delete ourselves: made again, it is new, and nobody else has undone it."""
+        uids = {action.metadata.uid for action in deleted}
+        self.applied = {child: one for child, one in self.applied.items() if one.result.metadata.uid not in uids}
 
     def pause_left(self, now: float) -> float:
         """Return in how many seconds the next child may be put right, or made, again; inf: none has to wait."""

@@ -20,7 +20,7 @@ from isoproxy.observe.events import Events
 from isoproxy.observe.metrics import Metrics
 from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator import belonging, status
-from isoproxy.operator.actions import Child
+from isoproxy.operator.actions import Child, DeleteChild
 from isoproxy.operator.apply import Applier, Result
 from isoproxy.operator.childkinds import find, resource_of
 from isoproxy.operator.cluster import Cluster
@@ -203,7 +203,9 @@ class Reconciler(Service):
 
     async def _take_leave(self, uid: str, service: DedicatedService | InvalidService | None, memory: Memory) -> float:
         """End what a service has that goes with its namespace, until something new is to be tried there again."""
-        result = await self._applier.apply(self._housekeeping.farewell(uid, memory.name))
+        actions = self._housekeeping.farewell(uid, memory.name)
+        memory.forget_applied(action for action in actions if isinstance(action, DeleteChild))
+        result = await self._applier.apply(actions)
         wait = memory.doom.left(self._time.monotonic())
         if service is not None:
             shown = replace(DedicatedServiceStatus(), conditions=self._publisher.current(service).conditions)

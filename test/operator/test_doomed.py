@@ -1,6 +1,6 @@
 """Services whose namespace is being deleted: nothing new may be made there, and the cluster deletes what there is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -37,6 +37,12 @@ def spare(world: DeployingWorld) -> None:
 def lose_the_pods(world: DeployingWorld) -> None:
     for pod in world.all(PODS):
         world.do(world.hand.delete(PODS, pod["metadata"]["name"], namespace="n"))
+
+
+def settle_until(world: DeployingWorld, holds: Callable[[], bool]) -> None:
+    while not holds():
+        assert world.clock.seconds() < 60
+        world.settle(0.1)
 
 
 def makes(world: DeployingWorld) -> int:
@@ -120,6 +126,19 @@ def test_one_that_takes_new_objects_again_is_served_again_by_the_same_operator(w
     assert world.condition("Ready")["status"] == "True"
     assert world.condition("Degraded")["status"] == "False"
     assert told(world)[-1][0] == "Recovered"
+
+
+def test_what_the_operator_itself_deleted_there_counts_as_lost_to_nobody(world: DeployingWorld) -> None:
+    world.service()
+    world.settle(5)
+    doom(world)
+    lose_the_pods(world)
+    settle_until(world, lambda: not world.all(CONFIG_MAPS))
+    spare(world)
+    settle_until(world, lambda: bool(world.all(CONFIG_MAPS)))
+    world.do(world.hand.delete(CONFIG_MAPS, "s-proxy", namespace="n"))
+    world.settle(0.2)
+    assert world.all(CONFIG_MAPS), "made again at once, for it is the first time that somebody deletes it"
 
 
 def test_a_service_made_anew_is_served_though_the_first_answers_are_of_the_namespace_before(
