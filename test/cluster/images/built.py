@@ -24,8 +24,8 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 _BASE = f"localhost/python:{PYTHON.removeprefix('python')}-slim"  # what the Dockerfile begins with, fetched already
 _PACKAGES = ("dash", "coreutils", "python3-venv", "libstdc++6")  # what it needs of that
-_INPUTS = ("Dockerfile", ".dockerignore")
-_CONTEXT = (*_INPUTS, "CHANGELOG.md", "MANIFEST.in", "requirements", *ours.SOURCES)
+_CONTEXT = ("Dockerfile", ".dockerignore", "CHANGELOG.md", "MANIFEST.in", "requirements", *ours.SOURCES)
+_MADE = ("__pycache__", "dropin.cache")  # what Python and Twisted leave beside sources: the Dockerfile does not see it
 _PIP = "/etc/xdg/pip"  # where pip looks for its configuration
 _NAMESPACES = ("--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc")
 _ALONE = ("setpriv", "--pdeathsig=KILL", "unshare", *_NAMESPACES)  # whatever it mounts or starts ends with us
@@ -52,13 +52,19 @@ def archive(folder: Path) -> Path:
     config = Config(cmd=["python3"], env={"PATH": "/usr/local/bin:/usr/bin:/bin"})
     base, wheels = archived(folder, _BASE, Recipe(packages=_PACKAGES, config=config)), downloaded(folder, _PIP)
     digest = hashlib.sha256(f"{base.name} {wheels.name}".encode() + Path(__file__).read_bytes())
-    for path in (*(TREE / name for name in _INPUTS), *ours.sources()):
+    for path in _inputs():
         digest.update(f"{path.relative_to(TREE)}\0".encode() + path.read_bytes())
     made = folder / f"built-1-{digest.hexdigest()[:16]}.tar"
     if not made.exists():
         _build(made, base, wheels)
         ours.keep_newest(folder, "built-1-*.tar")
     return made
+
+
+def _inputs() -> list[Path]:
+    """Return the files that the Dockerfile sees, and itself, in order."""
+    found = [path for name in _CONTEXT for path in (TREE / name, *(TREE / name).rglob("*")) if path.is_file()]
+    return sorted(path for path in found if not set(_MADE) & set(path.relative_to(TREE).parts))
 
 
 def _build(made: Path, base: Path, wheels: Path) -> None:
