@@ -6,7 +6,7 @@ from functools import partial
 from random import Random
 
 from isoproxy.kube.resources import PODS, Json
-from test.simulation.addresses import Addresses
+from test.simulation.addresses import REST_SECONDS, Addresses
 from test.simulation.history import History
 from test.simulation.podwrites import PodWrites
 from test.simulation.server import Server
@@ -70,9 +70,11 @@ class Nodes:
         self._looking = False
         self._watch = server.watch(PODS, None, self._look_later)
 
-    def at(self, ip: str) -> Program | None:
-        """The program that has an address now."""
-        return self._addresses.holder(ip)
+    def at(self, ip: str, meant: str) -> Program | None:
+        """The program that has an address now; whoever means the pod of another uid meets none while that rests."""
+        program = self._addresses.holder(ip)
+        is_astray = program is not None and program.uid != meant and self._addresses.rests(ip)
+        return None if is_astray else program
 
     def of(self, name: str) -> Program | None:
         """The program of a Pod, by its name."""
@@ -114,6 +116,15 @@ class Nodes:
             self._end(program)
             report = {"phase": "Failed", "reason": "NodeReboot", "conditions": _ready(False)}
             self._timeline.after(self._random.uniform(1.0, 10.0), self._report, program, report)
+
+    def swap_addresses(self, one: Program, other: Program, *, rest: float = REST_SECONDS) -> None:
+        """Let two programs of a node come back with each other's address, which it says at once: their connections
+        break. ``rest``: for how long who means the one does not meet the other."""
+        self._addresses.swap(one.ip, other.ip, rest=rest)
+        one.ip, other.ip = other.ip, one.ip
+        for program in (one, other):
+            self._tell_ended(program)
+            self._report(program, {"podIP": program.ip, "conditions": _ready(program.ready)})
 
     def part(self, node: int) -> bool:
         """Let nobody hear of a node, nor it of anybody: what runs there runs on, and can be connected to.

@@ -161,7 +161,7 @@ class ProxyProcess(Process):
 
     def dial(self, pod: Backend, dial: Deferred[Any]) -> None:
         """Connect to whoever has the address."""
-        program = self._nodes.at(pod.ip)
+        program = self._nodes.at(pod.ip, pod.pod_uid)
         if program is None:
             self.machine.enter(_fail, dial, ConnectError(EHOSTUNREACH))
         elif not program.listening:

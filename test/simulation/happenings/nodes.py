@@ -5,6 +5,7 @@ from contextlib import suppress
 from isoproxy.kube.resources import PODS
 from isoproxy.local.apiserver.errors import StatusError
 from isoproxy.local.apiserver.options import DeleteOptions
+from test.simulation.addresses import REST_SECONDS
 from test.simulation.happenings.kind import Happen, Kind, choose, seconds
 from test.simulation.happenings.processes import bury, drain, start_if_missing
 from test.simulation.nodes import NODES, Program
@@ -43,6 +44,19 @@ def _lose_node(world: World, which: float, amount: float) -> None:
 def _reboot_node(world: World, which: float, amount: float) -> None:
     world.nodes.reboot(_node(which))
     _lose_proxies(world, _node(which), amount)
+
+
+def _swap_addresses(world: World, which: float, amount: float) -> None:
+    programs = world.nodes.on(_node(which))
+    if len(programs) > 1 and (one := choose(programs, amount)) is not None:
+        swap_addresses(world, one, programs[programs.index(one) - 1])
+
+
+def swap_addresses(world: World, one: Program, other: Program, *, rest: float = REST_SECONDS) -> None:
+    """Two programs come back with each other's address; ``rest``: see ``Nodes``."""
+    world.history.note(f"{one} and {other} swap addresses")
+    world.oracle.doings.pods.update((one.uid, other.uid))
+    world.nodes.swap_addresses(one, other, rest=rest)
 
 
 def _lose_proxies(world: World, node: int, amount: float) -> None:
@@ -132,6 +146,7 @@ HAPPENINGS = {
     "starve pod": Kind(1.0, _starve_pod),
     "lose node": Kind(0.5, _lose_node),
     "reboot node": Kind(0.5, _reboot_node),
+    "swap addresses": Kind(0.3, _swap_addresses),
     "part node": Kind(0.5, _part_node),
     "drain node": Kind(0.5, _drain_node),
     "taint node": Kind(0.4, _taint_node),

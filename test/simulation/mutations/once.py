@@ -9,7 +9,7 @@ from isoproxy.local.apiserver import admission
 from isoproxy.model import names
 from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.isolationpod import IsolationPod
-from isoproxy.operator import children
+from isoproxy.operator import children, standing
 from isoproxy.operator.actions import Assign
 from isoproxy.operator.apply import Applier
 from isoproxy.operator.cluster import Kind
@@ -91,6 +91,10 @@ def _use_a_name_again(stack: ExitStack) -> None:
     swap(stack, host, "new_instance", lambda home, chance: f"{home}-0")
 
 
+def _keep_what_has_moved(stack: ExitStack) -> None:
+    swap(stack, standing, "_moved", lambda record, pod: False)
+
+
 MUTATIONS = (
     Mutation("a pod is assigned without a guard", ("I1",), _assign_what_is_assigned),
     Mutation(
@@ -108,6 +112,12 @@ MUTATIONS = (
     ),
     Mutation(
         "a dial that was given up is used after all", ("I1", "I2"), _use_what_was_given_up, "pods_that_accept_late"
+    ),
+    Mutation(
+        "a pod whose address has changed stays in stock",
+        ("I1",),
+        _keep_what_has_moved,
+        "a_node_that_swaps_two_addresses",
     ),
     Mutation("a proxy takes up the name of the one before it", ("I1", "I3"), _use_a_name_again),
 )

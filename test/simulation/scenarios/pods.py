@@ -1,11 +1,14 @@
 """Pods that end by others' hands, do not work, or are not to be many; and the nodes that they are on."""
 
 from isoproxy.kube.resources import PODS
-from test.simulation.happenings.nodes import drain_node
+from test.simulation.happenings.nodes import drain_node, swap_addresses
 from test.simulation.happenings.users import delete_pod, delete_record, edit
 from test.simulation.nodes import NODES
 from test.simulation.scenarios.playing import START_SECONDS, come, expect_usable, happen, scenarios, stock
 from test.simulation.world import World
+
+HEARD_SECONDS = 1.0
+"""In which time a proxy is asked back what it must not use, where nothing fails."""
 
 
 def a_node_that_reboots(world: World) -> None:
@@ -16,6 +19,18 @@ def a_node_that_reboots(world: World) -> None:
         for _ in range(3):
             come(world, stay=1.0)
         world.run(0.5)
+
+
+def a_node_that_swaps_two_addresses(world: World) -> None:
+    """Of pods that are Ready all the while: a moment later nobody meets the one who means the other."""
+    world.run(START_SECONDS)
+    held = [world.nodes.of(record["metadata"]["name"]) for record in stock(world, world.proxies[0])]
+    one, other = [program for program in held if program is not None][:2]
+    swap_addresses(world, one, other, rest=HEARD_SECONDS)
+    world.run(HEARD_SECONDS)
+    for _ in range(4):
+        come(world, stay=1.0)
+    world.run(20.0)
 
 
 def a_pod_that_is_ready_and_refuses(world: World) -> None:
@@ -78,6 +93,7 @@ def a_node_parted_with_sessions_open(world: World) -> None:
 
 SCENARIOS = scenarios(
     (a_node_that_reboots, {}),
+    (a_node_that_swaps_two_addresses, {"proxies": 1}),
     (a_pod_that_is_ready_and_refuses, {}),
     (one_pod_at_most_that_ends_slowly, {"proxies": 1, "spec": {"replicas": 1, "maxPods": 1}}),
     (pods_deleted_by_the_dozen, {}),
