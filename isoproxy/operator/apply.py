@@ -45,13 +45,20 @@ CONCURRENCY = 16
 class Result:
     """What came of a batch: ``failures`` are worth a back-off, ``obstacles`` are not to be tried again at once.
 
-    ``untaken`` has what the API server said of each Pod that it did not take, by the uid of its record.
+    ``untaken`` has what the API server said of each Pod that it did not take, by the uid of its record; ``pods`` are
+    those that were made.
     """
 
     failures: list[Exception] = field(default_factory=list)
     applied: dict[Child, Applied] = field(default_factory=dict)
     obstacles: dict[Child, Obstacle] = field(default_factory=dict)
     untaken: dict[str, str] = field(default_factory=dict)
+    pods: list[Pod] = field(default_factory=list)
+
+    @property
+    def made(self) -> bool:
+        """Whether anything is new."""
+        return bool(self.pods) or any(applied.created for applied in self.applied.values())
 
 
 class Applier:
@@ -147,7 +154,8 @@ class Applier:
             # and must not hold up what else there is to do.
             log.warn("the Pod of {namespace}/{name} is refused: {error}", namespace=namespace, name=name, error=error)
             return
-        self._cluster.pods.wrote(parse(Pod, pod), self._monotonic())
+        result.pods.append(parse(Pod, pod))
+        self._cluster.pods.wrote(result.pods[-1], self._monotonic())
 
     @singledispatchmethod
     def _do(self, action: Action) -> Coroutine[Any, Any, None]:

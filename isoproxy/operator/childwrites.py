@@ -32,16 +32,17 @@ class ChildWriter:
 
     async def apply(self, action: ApplyChild) -> Applied:
         """Apply it, if it still is as seen; raises NameTaken or NameToBeFreed, or Conflict if it is not."""
+        created = action.resource_version is None
         try:
             made = await self._apply(action, action.resource_version or ABSENT)
         except (AlreadyExists, Conflict):
             if action.resource_version is not None:
                 raise
             # It is there all the same: not ours, or not seen because somebody took its labels away.
-            made = await self._apply(action, await self._version_of_ours(action))
+            made, created = await self._apply(action, await self._version_of_ours(action)), False
         result = parse_child(made)
         self._cluster.children[resource_of(action.child)].wrote(result, self._monotonic())
-        return Applied(fingerprint(action.manifest), result)
+        return Applied(fingerprint(action.manifest), result, created)
 
     async def _apply(self, action: ApplyChild, resource_version: str) -> Json:
         # An apply merges into whatever it meets, owner references included: only this guard keeps it to our own.

@@ -31,11 +31,16 @@ class Doom:
         """Return in how many seconds something new is to be tried there again."""
         return self.until - now if self.refusals else 0.0
 
-    def after(self, failures: Collection[Exception], now: float, jitter: Callable[[], float]) -> "Doom":
+    def after(
+        self, failures: Collection[Exception], now: float, jitter: Callable[[], float], *, made: bool = False
+    ) -> "Doom":
         """Return what is known after a try that met ``failures``: other ones prove nothing.
 
-        ``jitter`` gives a number in [0, 1), which spreads the services that were refused together.
+        ``made`` is whether it made something new all the same, which a namespace that goes does not take. ``jitter``
+        gives a number in [0, 1), which spreads the services that were refused together.
         """
+        if made:
+            return Doom()
         if not any(isinstance(failure, NamespaceTerminating) for failure in failures):
             return self if failures else Doom()
         pause = min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** min(self.refusals, _MOST_DOUBLINGS))

@@ -28,10 +28,14 @@ class ChildObject:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What was last applied of a child, as a fingerprint of the manifest, and what the API server made of it."""
+    """What was last applied of a child, as a fingerprint of the manifest, and what the API server made of it.
+
+    ``created`` is whether it was not there before.
+    """
 
     manifest: str
     result: ChildObject
+    created: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,7 +222,7 @@ class Reconciler(Service):
 
     def _remember(self, memory: Memory, planned: Plan, result: Result, *, seen: Mapping[Child, ChildObject]) -> None:
         now, known = self._time.monotonic(), memory.obstacles.known()
-        memory.doom = memory.doom.after(result.failures, now, self._random.random)
+        memory.doom = memory.doom.after(result.failures, now, self._random.random, made=result.made)
         for child, obstacle in result.obstacles.items():
             if known.get(child) != obstacle:
                 log.warn("{name[0]}/{name[1]}: {why}", name=memory.name, why=obstacle.message)

@@ -51,6 +51,11 @@ def test_a_try_that_succeeds_makes_it_forgotten() -> None:
     assert doom.after([], now + doom.left(now), least) == Doom()
 
 
+def test_so_does_one_that_made_anything_new_whatever_else_was_refused() -> None:
+    doom, now = refused(5)
+    assert doom.after(REFUSED, now + doom.left(now), least, made=True) == Doom()
+
+
 def test_a_try_that_fails_for_another_reason_proves_nothing() -> None:
     doom, now = refused(5)
     later = now + doom.left(now)

@@ -128,6 +128,30 @@ def test_one_that_takes_new_objects_again_is_served_again_by_the_same_operator(w
     assert told(world)[-1][0] == "Recovered"
 
 
+def test_connections_do_not_end_where_a_refusal_is_one_among_others_that_were_taken(world: DeployingWorld) -> None:
+    """As when one of several API servers lags behind, or an admission webhook says what is not so."""
+    service = world.service()
+    world.settle(5)
+    world.proxy(service, "home-1", listen="10.0.0.9:9090", held="0")
+    world.settle(5)
+    [used, *_] = world.assigned("home-1")
+    world.write_phase(used, "InUse")
+    made = [0]
+
+    def refuse(verb: str, resource: Resource, name: str) -> None:
+        if verb == "create" and resource == ISOLATION_PODS:
+            made[0] += 1
+            if made[0] == 1:
+                raise NamespaceTerminating(403, message="the namespace is being terminated")
+
+    world.api.before = refuse
+    world.do(world.hand.patch(DEDICATED_SERVICES, "s", {"spec": {"replicas": 9}}, namespace="n"))
+    world.settle(5)
+    assert made[0] > 1
+    assert used["metadata"]["name"] in names_of(world.all(ISOLATION_PODS)) & names_of(world.all(PODS))
+    assert names_of(world.all(CONFIG_MAPS)) == {"s-proxy"}
+
+
 def test_what_the_operator_itself_deleted_there_counts_as_lost_to_nobody(world: DeployingWorld) -> None:
     world.service()
     world.settle(5)
