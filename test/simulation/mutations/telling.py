@@ -58,6 +58,21 @@ def _return_what_was_dialled(stack: ExitStack) -> None:
     swap(stack, Records, "released", retire)
 
 
+def _name_the_one_before(stack: ExitStack) -> None:
+    claimed = Records.claimed
+    latest = ["192.0.2.1:0"]
+
+    def mistake(self: Records, pod: Backend, client: str, at: datetime) -> None:
+        claimed(self, pod, latest.pop(), at)
+        latest.append(client)
+
+    swap(stack, Records, "claimed", mistake)
+
+
+def _never_say_in_use(stack: ExitStack) -> None:
+    swap(stack, Records, "_grew_old", lambda self, record: None)
+
+
 MUTATIONS = (
     Mutation("who broke off is told as completed", ("I3",), _call_it_completed),
     Mutation("what broke off is recorded as completed", ("I3",), _record_completed),
@@ -68,4 +83,6 @@ MUTATIONS = (
         "a_use_that_is_written_when_it_is_over",
     ),
     Mutation("a pod that did not answer is returned as unused", ("I3",), _return_what_was_dialled),
+    Mutation("a record names the client before", ("I3",), _name_the_one_before),
+    Mutation("that a pod is in use is never written", ("I3",), _never_say_in_use, "a_session_that_lasts"),
 )

@@ -1,6 +1,8 @@
-"""I3: the record of a pod goes only forward, is final once it is over, and says what became of its connection."""
+"""I3: the record of a pod goes only forward, is final once it is over, and says whose connection it had, and what
+became of that."""
 
 from isoproxy.kube.resources import ISOLATION_PODS, Json
+from isoproxy.proxy.addresses import host_and_port
 from test.simulation.oracle.cluster import Change
 from test.simulation.oracle.outcomes import UNSERVED
 from test.simulation.oracle.scene import Scene
@@ -29,6 +31,7 @@ class Records:
         if (before["phase"], now["phase"]) not in FORWARD:
             self._scene.wrong(f"I3: {name} was {_say(before)}, and is {_say(now)}")
         self._check_true(change.now)
+        self._check_client(change.now)
 
     def _check_true(self, record: Json) -> None:
         """What is written is what happened."""
@@ -49,6 +52,13 @@ class Records:
             told = visit.line["outcome"] if visit.line is not None else "nothing"
             if status["outcome"] != told:
                 self._scene.wrong(f"I3: {meta['name']} is {_say(status)}, and of {visit} is told {told}")
+
+    def _check_client(self, record: Json) -> None:
+        """Whoever is served by a pod is named; who is given up may have been so before its proxy had written that."""
+        status, visit = record["status"], self._scene.visits.at(record["spec"]["podUID"])
+        is_named = "client" in status or status.get("outcome") != LOST
+        if visit is not None and is_named and status.get("client") != (name := host_and_port(visit.visitor.address)):
+            self._scene.wrong(f"I3: {record['metadata']['name']} names {status.get('client')} for {visit}, {name}")
 
     def _is_lost(self, record: Json) -> bool:
         """Whether the proxy is dead, or was silent for so long that it may be given up."""
