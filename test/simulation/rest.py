@@ -1,14 +1,15 @@
 """How a run ends: all faults cease, and then everything must come to rest, with nothing left over and nobody there."""
 
-from collections import Counter
-
-from isoproxy.kube.resources import ISOLATION_PODS, LEASES, NETWORK_POLICIES, PODS
+from isoproxy.kube.resources import ISOLATION_PODS, LEASES, NETWORK_POLICIES
 from test.simulation.happenings.users import edit
 from test.simulation.link import TIMEOUT_SECONDS
+from test.simulation.unsettled import fed, unsettled
 from test.simulation.visitors import Manner
 from test.simulation.world import NAMESPACE, World
 
-PATIENCE_SECONDS = 900.0
+PATIENCE_SECONDS = 200.0
+WALL_SECONDS = 20.0
+"""A service that has no wall gets one so soon; that of an earlier service of its name goes in its own time."""
 LOOK_SECONDS = 5.0
 LONGEST_LAG = 0.1
 """A pod that has just been assigned is not heard of at once."""
@@ -22,26 +23,62 @@ def come_to_rest(world: World) -> bool:
     """
     _heal(world)
     world.run(TIMEOUT_SECONDS)
+    if not _settle(world):
+        return False
+    if _enlarge(world) and not _settle(world):
+        return False
+    return _probe(world)
+
+
+def _settle(world: World) -> bool:
     deadline = world.timeline.now + PATIENCE_SECONDS
+    walled: dict[str, float] = {}
     _mend(world)
     while world.run(LOOK_SECONDS):
         left = unsettled(world)
         if not left:
-            return _probe(world)
+            return True
         if world.timeline.now >= deadline:
             world.history.wrong("I4: it does not come to rest: " + "; ".join(left))
+        _judge_walls(world, walled)
         _mend(world)
     return False
 
 
+def _judge_walls(world: World, walled: dict[str, float]) -> None:
+    """Wherever users took a wall away, another stands soon; ``walled`` is when each service was seen with one."""
+    names = {one["metadata"]["name"] for one in world.server.objects(NETWORK_POLICIES)}
+    now = world.timeline.now
+    for service in world.services():
+        meta = service["metadata"]
+        seen = walled.setdefault(meta["uid"], now)
+        if f"{meta['name']}-pods" in names:
+            walled[meta["uid"]] = now
+        elif now - seen >= WALL_SECONDS:
+            world.history.wrong(
+                f"wall: {meta['name']} is without one for {now - seen:.0f} s, and nothing is in the way"
+            )
+
+
+def _enlarge(world: World) -> bool:
+    """Have every pool be one of which each proxy has a part; whether there was one that was not."""
+    small = [one for one in world.services() if one["spec"]["replicas"] < len(fed(world, one))]
+    for service in small:
+        least, most = len(fed(world, service)), service["spec"].get("maxPods")
+        edit(world, service["metadata"]["name"], replicas=least, maxPods=most and max(most, least))
+    return bool(small)
+
+
 def _probe(world: World) -> bool:
     """One more client comes to each proxy that has stock, and finds a pod that is there and works, at once."""
-    records = world.server.objects(ISOLATION_PODS)
-    stocked = {record["spec"]["proxy"].rpartition("-")[0] for record in records}
+    stocked = {record["spec"]["proxy"] for record in world.server.objects(ISOLATION_PODS)}
+    homes = {instance.rpartition("-")[0] for instance in stocked}
     probes = []
-    for proxy in world.proxies:
-        if proxy.home in stocked and proxy.open and not proxy.draining:
-            probes.append(world.visit(proxy, Manner.CLOSES, 0.1))
+    for service in world.services():
+        proxies = [proxy for proxy in fed(world, service) if proxy.home in homes]
+        probes += [world.visit(proxy, Manner.CLOSES, 0.1) for proxy in proxies]
+        if not proxies:
+            world.history.wrong(f"warm: no proxy of {service['metadata']['name']} has a pod")
     world.run(LOOK_SECONDS)
     for visitor in probes:
         attempts, queued = world.oracle.told_of(visitor)
@@ -99,44 +136,3 @@ def _outnumber_the_dead(world: World, name: str) -> None:
     heard_of |= {one["spec"]["proxy"] for one in records if one["spec"]["serviceName"] == name} - {""}
     for _ in range(max(1, len(heard_of) - len(living) + 1) - len(living)):
         world.start_proxy((NAMESPACE, name))
-
-
-def unsettled(world: World) -> list[str]:
-    """What is not as it should be at the end."""
-    found = [f"{visitor} is still there" for visitor in world.visitors if not visitor.over and visitor.machine.alive]
-    services = {one["metadata"]["uid"]: one for one in world.services()}
-    counted: Counter[str] = Counter()
-    pods = {one["metadata"]["uid"]: one for one in world.server.objects(PODS)}
-    for record in world.server.objects(ISOLATION_PODS):
-        meta, pod_uid = record["metadata"], record["spec"]["podUID"]
-        counted[meta["labels"]["soh.re/service-uid"]] += 1
-        if record["status"]["phase"] != "Idle":
-            found.append(f"{meta['name']} is {record['status']['phase']}")
-        if pod_uid and pod_uid not in pods:
-            found.append(f"{meta['name']} has lost its pod")
-    for uid, pod in pods.items():
-        program = world.nodes.programs.get(uid)
-        if program is None or not program.ready or not program.listening:
-            found.append(f"{pod['metadata']['name']} does not work")
-    found += [
-        f"{counted[uid]} records of {one['metadata']['name']}, not {one['spec']['replicas']}"
-        for uid, one in services.items()
-        if counted[uid] != one["spec"]["replicas"]
-    ]
-    found += [f"{count} records of {uid}, which is gone" for uid, count in counted.items() if uid not in services]
-    if len(pods) != sum(counted.values()):
-        found.append(f"{len(pods)} pods, {sum(counted.values())} records")
-    found += _leftovers(world, set(services))
-    return found
-
-
-def _leftovers(world: World, uids: set[str]) -> list[str]:
-    living = sum(
-        1 for proxy in world.proxies if any(proxy.service[1] == s["metadata"]["name"] for s in world.services())
-    )
-    leases = [one for one in world.server.objects(LEASES) if one["metadata"]["namespace"] == NAMESPACE]
-    found = [f"{len(leases)} Leases of {living} proxies"] if len(leases) != living else []
-    for policy in world.server.objects(NETWORK_POLICIES):
-        if policy["metadata"]["labels"]["soh.re/service-uid"] not in uids:
-            found.append(f"{policy['metadata']['name']} is left over")
-    return found

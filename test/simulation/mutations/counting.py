@@ -7,11 +7,12 @@ from typing import Any
 
 from isoproxy.kube.errors import UnknownOutcome
 from isoproxy.observe.outcomes import Outcome
-from isoproxy.operator import expectations, liveness, standing
-from isoproxy.operator.actions import EndReason, MakePod
+from isoproxy.operator import children, expectations, liveness, standing
+from isoproxy.operator.actions import Child, EndReason, MakePod
 from isoproxy.operator.apply import Applier
 from isoproxy.operator.expectations import Expectations, _behind
 from isoproxy.operator.leftovers import Leftovers
+from isoproxy.operator.observed import Observed, Wanted
 from isoproxy.operator.pool import Pool
 from isoproxy.proxy import stock
 from isoproxy.proxy.connection import Connection
@@ -73,6 +74,18 @@ def _wall_falls_first(stack: ExitStack) -> None:
 
     ends = Leftovers.ends
     swap(stack, Leftovers, "ends", everything)
+
+
+def _leave_what_is_torn(stack: ExitStack) -> None:
+    """A wall that stood once is taken to stand."""
+
+    def due(child: Child, wanted: Wanted, observed: Observed) -> Any:
+        if child is Child.NETWORK_POLICY and child in observed.applied and child not in observed.children:
+            return None
+        return look(child, wanted, observed)
+
+    look = children._due
+    swap(stack, children, "_due", due)
 
 
 def _doubt_for_ever(stack: ExitStack) -> None:
@@ -139,4 +152,5 @@ MUTATIONS = (
         _wall_falls_first,
         "a_service_made_anew_among_its_remains",
     ),
+    Mutation("a wall that was deleted is not made again", ("wall",), _leave_what_is_torn),
 )

@@ -1,11 +1,13 @@
 """Bugs by which a pool is not as warm as it should be, or somebody waits who need not, or no longer does."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from isoproxy.operator import standing
+from isoproxy.operator import sharing, standing
 from isoproxy.operator.liveness import Liveness, Verdict
+from isoproxy.operator.sharing import Share
+from isoproxy.operator.standing import Entry
 from isoproxy.operator.workqueue import Workqueue
 from isoproxy.proxy.backend import Backend
 from isoproxy.proxy.presence import Presence
@@ -31,6 +33,19 @@ def _count_the_tainted(stack: ExitStack) -> None:
         return {key: Verdict.ALIVE if verdict is Verdict.EXPIRED else verdict for key, verdict in known.items()}
 
     swap(stack, Liveness, "verdicts", living)
+
+
+def _starve_half(stack: ExitStack) -> None:
+    deal = sharing.deal
+
+    def unfair(warm: Iterable[Entry], among: list[Share]) -> list[tuple[Entry, Share]]:
+        return deal(warm, among[: (len(among) + 1) // 2])
+
+    swap(stack, sharing, "deal", unfair)
+
+
+def _assign_nothing(stack: ExitStack) -> None:
+    swap(stack, sharing, "deal", lambda warm, among: [])
 
 
 def _keep_what_is_gone(stack: ExitStack) -> None:
@@ -115,4 +130,6 @@ MUTATIONS = (
         _serve_who_hung_up,
         "clients_that_shut_down_while_they_wait",
     ),
+    Mutation("half of the proxies are given nothing", ("I4",), _starve_half),
+    Mutation("no pod is assigned to anybody", ("I4",), _assign_nothing),
 )

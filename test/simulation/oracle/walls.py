@@ -6,7 +6,10 @@ from test.simulation.oracle.scene import Scene
 
 
 class Walls:
-    """Every NetworkPolicy around pods."""
+    """Every NetworkPolicy around pods.
+
+    One that others took away is excused until it stands again: that it soon does is judged when faults have ceased.
+    """
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
