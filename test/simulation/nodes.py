@@ -12,7 +12,6 @@ from test.simulation.podwrites import PodWrites
 from test.simulation.server import Server
 from test.simulation.timeline import Timeline
 
-FATES = ("good", "slow", "never", "dies", "refuses", "silent", "flaps")
 NODES = 3
 UNREACHABLE_SECONDS = 40.0
 EVICTION_SECONDS = 60.0

@@ -36,14 +36,17 @@ class Tally:
 def prepare() -> None:
     """Let nobody print what the product logs, and no collection look at what is loaded by now."""
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
-    run_seed(0)  # what is imported late is loaded by then too
+    run_one(0)  # what is imported late is loaded by then too; a worker that broke here would be begun anew for ever
     gc.collect()
     gc.freeze()
 
 
 def run_one(seed: int) -> Tally:
-    """Run a seed, and count."""
-    with observed() as decisions:
-        result = run_seed(seed)
+    """Run a seed, and count; one by which the simulation itself breaks has failed."""
+    try:
+        with observed() as decisions:
+            result = run_seed(seed)
+    except Exception as error:
+        return Tally(1, failed=[(seed, f"the simulation broke: {error!r}")])
     failed = [(seed, result.wrong.partition("\n")[0])] if result.wrong else []
     return Tally(1, result.steps, result.seconds, result.served, result.faults, decisions, failed)

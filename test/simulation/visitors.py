@@ -69,7 +69,6 @@ class Visitor:
     service: str
     manner: Manner
     stay: float
-    came_at: float
     machine: Machine
     protocol: ClientProtocol | None = None
     wire: Wire | None = None

@@ -180,7 +180,7 @@ class World:
     def visit(self, proxy: ProxyProcess, manner: Manner, stay: float) -> Visitor:
         """Let a client come to a proxy."""
         number = len(self.visitors) + 1
-        visitor = Visitor(number, proxy.service[1], manner, stay, self.timeline.now, proxy.machine)
+        visitor = Visitor(number, proxy.service[1], manner, stay, proxy.machine)
         self.visitors.append(visitor)
         self.history.note(f"{visitor} comes to {proxy.machine.name}, {manner.value}, {stay:.1f} s")
         proxy.connect(visitor)
