@@ -33,9 +33,9 @@ class Trouble:
 
 def troubles(observed: Observed, entries: tuple[Entry, ...], now: datetime) -> list[Trouble]:
     """Return what is wrong, the most telling first. ``now`` is the time of day: it is compared with that of nodes."""
-    found = [
-        Trouble(obstacle.reason, obstacle.message, cause=child.name) for child, obstacle in observed.obstacles.items()
-    ]
+    # In an order of their own: what two operators see in another order they are to tell alike.
+    met = [(child, observed.obstacles[child]) for child in Child if child in observed.obstacles]
+    found = [Trouble(obstacle.reason, obstacle.message, cause=child.name) for child, obstacle in met]
     failing = next((entry.pod.trouble for entry in entries if entry.pod is not None and _is_troubled(entry)), "")
     if failing or observed.pacing.failures:
         why = failing or observed.pacing.trouble

@@ -11,6 +11,7 @@ from isoproxy.model.pod import Condition, Pod
 from isoproxy.model.timestamps import rfc3339
 from isoproxy.operator import belonging, childkinds
 from isoproxy.operator.actions import Child
+from isoproxy.operator.children import contested
 from isoproxy.operator.troubles import RESTARTED_SECONDS, Trouble, troubles
 from test.operator.builders import EPOCH, NAMESPACE, SERVICE, Scene
 
@@ -160,3 +161,13 @@ def test_a_pod_is_one_of_the_proxies_where_it_is_of_their_replica_set_and_namesp
     assert belonging.proxy_pods(meta, [ours, theirs]) == [ours]
     assert belonging.proxy_pods(replace(meta, namespace="elsewhere"), [ours]) == []
     assert belonging.proxy_pods(replace(meta, name=SERVICE[:-1]), [ours]) == []
+
+
+def test_two_operators_tell_the_same_whichever_of_them_met_what_first() -> None:
+    met = {child: contested(child.name) for child in (Child.NETWORK_POLICY, Child.SETTINGS)}
+    told = [
+        troubles(replace(Scene().observed(), obstacles={child: met[child] for child in order}), (), EPOCH)
+        for order in (met, reversed(met))
+    ]
+    assert told[0] == told[1]
+    assert len(told[0]) == len(met)
