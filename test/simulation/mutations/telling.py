@@ -12,6 +12,7 @@ from isoproxy.model.isolationpod import IsolationPod, Phase
 from isoproxy.observe.outcomes import Outcome
 from isoproxy.proxy import records, session
 from isoproxy.proxy.backend import Backend
+from isoproxy.proxy.presence import Presence
 from isoproxy.proxy.recording import Story, next_patch
 from isoproxy.proxy.records import Records
 from isoproxy.proxy.relay.result import Ending
@@ -58,6 +59,18 @@ def _return_what_was_dialled(stack: ExitStack) -> None:
     swap(stack, Records, "released", retire)
 
 
+def _end_at_the_beginning(stack: ExitStack) -> None:
+    """The last word is the first."""
+    say = Presence.say
+
+    def all_said(self: Presence, *, draining: bool | None = None, **rest: Any) -> None:
+        if draining:
+            self._state = replace(self._state, ended=True)
+        say(self, draining=draining, **rest)
+
+    swap(stack, Presence, "say", all_said)
+
+
 def _name_the_one_before(stack: ExitStack) -> None:
     claimed = Records.claimed
     latest = ["192.0.2.1:0"]
@@ -85,4 +98,5 @@ MUTATIONS = (
     Mutation("a pod that did not answer is returned as unused", ("I3",), _return_what_was_dialled),
     Mutation("a record names the client before", ("I3",), _name_the_one_before),
     Mutation("that a pod is in use is never written", ("I3",), _never_say_in_use, "a_session_that_lasts"),
+    Mutation("a proxy says that it has ended when its drain begins", ("I2",), _end_at_the_beginning),
 )

@@ -56,8 +56,9 @@ class Cluster:
         """Names of services of which one was deleted."""
         self.service_of: dict[str, str] = {}
         """The uid of the service that an instance is of, as its Lease says."""
+        self.ended: set[str] = set()
+        """The instances that have said their last word: see ``Sessions`` for when they may."""
         self._renewed: dict[str, float] = {}
-        self._ended: set[str] = set()
         self.tell(DEDICATED_SERVICES, self._service_changed)
         self.tell(ISOLATION_PODS, self._record_changed)
         self.tell(PODS, self._pod_changed)
@@ -85,14 +86,21 @@ class Cluster:
             or self.owner_of.get(program.uid) in self.doings.records
         )
 
+    def is_given_up(self, instance: str) -> bool:
+        """Whether a proxy did not renew for so long that its connections may be taken for lost."""
+        return self._silent(instance) >= (LEASE_SECONDS + self._grace) * DRIFT
+
     def was_silent(self, instance: str, *, is_over: bool = False) -> bool:
-        """Whether a proxy has said its last word, or did not renew for so long that it may be given up.
+        """Whether what a proxy has not recorded may be given up: it has said its last word, which it may before all is
+        recorded, or is silent for long.
 
         Who is waited for has no grace where the pod in question ``is_over``: nothing can be lost by it any more.
         """
-        silent = self._timeline.now - self._renewed.get(instance, 0.0)
-        longest = LEASE_SECONDS + (0.0 if is_over else self._grace)
-        return instance in self._ended or silent >= longest * DRIFT
+        is_silent = is_over and self._silent(instance) >= LEASE_SECONDS * DRIFT
+        return is_silent or instance in self.ended or self.is_given_up(instance)
+
+    def _silent(self, instance: str) -> float:
+        return self._timeline.now - self._renewed.get(instance, 0.0)
 
     def bounds(self, service: str, part: str, name: str) -> list[float | None]:
         """Every value that a field of ``queue`` or ``session`` has had for a service: any of them may still hold."""
@@ -128,4 +136,4 @@ class Cluster:
         self.service_of[instance] = change.now["metadata"].get("labels", {}).get("soh.re/service-uid", "")
         self._renewed[instance] = self._timeline.now
         if "soh.re/ended" in change.now["metadata"].get("annotations", {}):
-            self._ended.add(instance)
+            self.ended.add(instance)

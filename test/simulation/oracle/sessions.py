@@ -1,6 +1,6 @@
 """I2: a connection in progress is ended only by its peers, its own limits, others' deletions, or its proxy's end."""
 
-from isoproxy.kube.resources import PODS
+from isoproxy.kube.resources import LEASES, PODS
 from isoproxy.proxy.relay.result import Ending
 from test.simulation.oracle.cluster import Change
 from test.simulation.oracle.limits import LIMITS
@@ -9,12 +9,13 @@ from test.simulation.oracle.visits import Visit
 
 
 class Sessions:
-    """No proxy cuts a session without a reason, and no pod is deleted under one."""
+    """No proxy cuts a session without a reason or says its last word during one, and no pod is deleted under one."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._past_deadline: set[str] = set()
         scene.cluster.tell(PODS, self._pod_changed)
+        scene.cluster.tell(LEASES, self._lease_changed)
 
     def deadline_came(self, process: str) -> None:
         """The time that a draining proxy gives to its connections is over."""
@@ -39,6 +40,28 @@ class Sessions:
         if not is_ending or visit is None or not visit.is_served or visit.program is None:
             return
         cluster, program = self._scene.cluster, visit.program
-        is_given_up = cluster.was_silent(cluster.instance_of.get(uid, ""))
+        is_given_up = cluster.is_given_up(cluster.instance_of.get(uid, ""))
         if program.alive and not cluster.excuses(program) and not is_given_up:
             self._scene.wrong(f"I2: {program} is deleted under {visit}")
+
+    def _lease_changed(self, change: Change) -> None:
+        """Who has said its last word holds nothing: the operator ends what was assigned to it without a look."""
+        instance = change.now["spec"].get("holderIdentity", "")
+        if change.gone or instance not in self._scene.cluster.ended:
+            return
+        for visit in self._held_by(instance):
+            self._scene.wrong(f"I2: {instance} says that it holds nothing, and has {visit}")
+
+    def _held_by(self, instance: str) -> list[Visit]:
+        """Who is served by an instance, or waits at it as far as is known: whose process it is, is told by its dials.
+
+        A process whose service is deleted may have another instance already, at which others wait.
+        """
+        cluster, dials = self._scene.cluster, self._scene.dials
+        records = [uid for uid, pod in cluster.pod_of.items() if cluster.instance_of[pod] == instance]
+        met = [visit for uid in records if (visit := self._scene.visits.at(cluster.pod_of[uid])) is not None]
+        served = [visit for visit in met if visit.is_served]
+        if cluster.service_of[instance] in cluster.doings.services:
+            return served
+        processes = {dials.claims[uid].process for uid in records if uid in dials.claims}
+        return served + [visit for process in processes for visit in self._scene.visits.waiting_at(process)]

@@ -81,3 +81,7 @@ class Visits:
     def waiting(self, desk: object) -> Iterator[Visit]:
         """Who has not been served by a proxy yet."""
         return (visit for visit in self._all.values() if visit.desk is desk and visit.waits)
+
+    def waiting_at(self, process: str) -> Iterator[Visit]:
+        """Who has not been served by any proxy of a process yet."""
+        return (visit for visit in self._all.values() if visit.process == process and visit.waits)
