@@ -26,6 +26,8 @@ class Walls:
         meta, cluster = change.now["metadata"], self._scene.cluster
         if cluster.owner_of[meta["uid"]] not in cluster.records:
             return  # a request that came late: nobody is given this pod, and it is collected
+        if meta["labels"]["soh.re/service-uid"] in cluster.doings.services:
+            return  # its maker has not heard yet that the service is gone: likewise
         name = f"{meta['labels']['soh.re/service']}-pods"
         walls = (*self._walls.values(), *self._torn)
         if name not in cluster.doings.walls and not any(_is_around(change.now, wall) for wall in walls):
