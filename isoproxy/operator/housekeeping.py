@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 
 from isoproxy.kube.api import KubeApi
 from isoproxy.kube.errors import KubeError, NotFound
-from isoproxy.kube.resources import DEDICATED_SERVICES, LEASES
+from isoproxy.kube.resources import DEDICATED_SERVICES, LEASES, PODS
 from isoproxy.model import names
 from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.isolationpod import IsolationPod
@@ -103,9 +103,12 @@ class Housekeeping:
 
     async def leftovers(self, uid: str) -> list[Action]:
         """Return the end of all that a deleted service left, once a read confirms that it is deleted or will be."""
-        left = self._made_for(uid)
-        gone = [found for key, found in left.items() if not await self._exists(*key, uid)]
-        return [action for found in gone for action in found.ends()]
+        actions: list[Action] = []
+        for (namespace, name), left in self._made_for(uid).items():
+            if not await self._exists(namespace, name, uid):
+                walled = left.seems_empty and await self._has_pods(namespace, uid)
+                actions += left.ends(walled=walled)
+        return actions
 
     def farewell(self, uid: str, key: ServiceKey) -> list[Action]:
         """Return what is left to do for the service at ``key``, whose namespace is being deleted with all of it."""
@@ -119,6 +122,11 @@ class Housekeeping:
             pods=self._cluster.pods.of(uid, now),
             children={resource: kind.of(uid, now) for resource, kind in self._cluster.children.items()},
         )
+
+    async def _has_pods(self, namespace: str, uid: str) -> bool:
+        """Whether there are pods of a service, also where the watch that tells of them hangs."""
+        listed = await self._api.list(PODS, namespace=namespace, label_selector=f"{names.LABEL_SERVICE_UID}={uid}")
+        return any(parse(ObjectMeta, found["metadata"]).owner_uid("IsolationPod") for found in listed.items)
 
     async def _exists(self, namespace: str, name: str, uid: str) -> bool:
         try:

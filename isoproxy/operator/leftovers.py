@@ -22,13 +22,19 @@ class Leftovers:
     pods: list[Pod] = field(default_factory=list)
     children: list[DeleteChild] = field(default_factory=list)
 
-    def ends(self) -> list[Action]:
-        """Return what ends it all; the wall around the pods when the last of them is gone, and not before."""
+    @property
+    def seems_empty(self) -> bool:
+        """Whether a wall is left, and nobody is seen behind it."""
+        return not (self.records or self.pods) and any(map(_is_wall, self.children))
+
+    def ends(self, *, walled: bool = False) -> list[Action]:
+        """Return what ends it all; the wall around the pods when the last of them is gone, and not before.
+
+        ``walled`` is whether some are behind it that are not seen.
+        """
         # They would keep a new service of the name from having its own: the cluster's garbage collection may take long.
-        walled = self.records or self.pods
-        return self._ends_of_pods() + [
-            child for child in self.children if not (walled and belonging.is_wall(child.resource, child.metadata))
-        ]
+        walled = walled or bool(self.records or self.pods)
+        return self._ends_of_pods() + [child for child in self.children if not (walled and _is_wall(child))]
 
     def farewell(self) -> list[Action]:
         """Return what ends the connections and tells the proxies so, where others are to delete all the rest.
@@ -46,6 +52,10 @@ class Leftovers:
         ]
         orphans = [pod for pod in self.pods if pod.metadata.name not in recorded and not pod.ending]
         return actions + [DeleteOrphan(pod) for pod in orphans]
+
+
+def _is_wall(child: DeleteChild) -> bool:
+    return belonging.is_wall(child.resource, child.metadata)
 
 
 def by_service(

@@ -117,6 +117,14 @@ def test_a_wall_goes_when_the_last_pod_behind_it_is_gone(owners: tuple[OwnerRefe
     assert left.ends() == [DeleteChild(NETWORK_POLICIES, wall(owner_references=owners).metadata)]
 
 
+def test_a_wall_stays_around_pods_that_only_a_read_shows() -> None:
+    [left] = by_service(SERVICE_UID, records=(), pods=(), children={NETWORK_POLICIES: [wall()]}).values()
+    assert left.seems_empty
+    assert left.ends(walled=True) == []
+    [without] = found(settings()).values()
+    assert not without.seems_empty
+
+
 def hold(world: World, *finalizers: str) -> None:
     """Let the pods that are there end no sooner than others allow it, or now."""
     for one in world.all(PODS):
