@@ -25,8 +25,9 @@ def come_to_rest(world: World) -> bool:
     world.run(TIMEOUT_SECONDS)
     if not _settle(world):
         return False
-    if _enlarge(world) and not _settle(world):
-        return False
+    while _enlarge(world):  # again, where a proxy has come in its own time
+        if not _settle(world):
+            return False
     return _probe(world)
 
 
