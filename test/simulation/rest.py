@@ -105,7 +105,13 @@ def _heal(world: World) -> None:
 
 
 def _mend(world: World) -> None:
-    """Have every service be one that can be served; users may have made some anew since faults ceased."""
+    """Have every service be one that can be served; users may have made some anew since faults ceased.
+
+    Proxies go with their service, as a Deployment's do.
+    """
+    names = {service["metadata"]["name"] for service in world.services()}
+    for proxy in [proxy for proxy in world.proxies if proxy.service[1] not in names]:
+        world.retire(proxy)
     for service in world.services():
         meta, spec = service["metadata"], service["spec"]
         if not spec["image"].startswith("good"):

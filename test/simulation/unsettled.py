@@ -59,6 +59,11 @@ def _shares(world: World) -> list[str]:
     instances = {lease["spec"]["holderIdentity"] for lease in _leases_here(world)}
     assigned = [(one["metadata"]["name"], one["spec"]["proxy"]) for one in world.server.objects(ISOLATION_PODS)]
     found = [f"{name} is assigned to {to}, which is gone" for name, to in assigned if to and to not in instances]
+    holding = Counter(to for _, to in assigned)
+    for lease in _leases_here(world):
+        instance, held = lease["spec"]["holderIdentity"], lease["metadata"]["annotations"].get("soh.re/held", "0")
+        if int(held) != holding[instance]:  # where a watch was given up often it takes its time to be tried again
+            found.append(f"{instance} knows of {held} pods, not {holding[instance]}")
     given = Counter(to.rpartition("-")[0] for _, to in assigned)
     for service in world.services():
         proxies = fed(world, service)

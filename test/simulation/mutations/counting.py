@@ -69,7 +69,7 @@ def _ignore_ending_pods(stack: ExitStack) -> None:
 
 
 def _wall_falls_first(stack: ExitStack) -> None:
-    def everything(self: Leftovers) -> list[Any]:
+    def everything(self: Leftovers, *, walled: bool = False) -> list[Any]:
         return [*ends(replace(self, children=[])), *self.children]
 
     ends = Leftovers.ends
