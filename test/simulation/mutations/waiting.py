@@ -106,7 +106,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a pod whose IsolationPod is gone stays in stock",
-        ("warm",),
+        ("I4",),
         _keep_what_is_gone,
         "isolation_pods_deleted_by_hand",
     ),
