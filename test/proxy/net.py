@@ -216,6 +216,14 @@ class Site:
         await self.until(lambda: self.accepted > accepted)
         return client
 
+    async def talking_to(self, pod: str) -> Peer:
+        """A client that is served by a pod, which comes for it: what it sent has come back."""
+        await self.add_pod(pod)
+        client = await self.connect()
+        client.send(b"x")
+        await self.until(lambda: client.got)
+        return client
+
     @property
     def accepted(self) -> int:
         return self.service._sessions.live().sessions + len(self.lines)

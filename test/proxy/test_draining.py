@@ -8,10 +8,7 @@ from test.proxy.net import outcome_of, running, site_settings
 @pytest_twisted.ensureDeferred
 async def test_stock_is_returned_connections_end_by_themselves_and_the_last_word_is_said() -> None:
     async with running(linger_seconds=5.0) as site:
-        await site.add_pod("a")
-        client = await site.connect()
-        client.send(b"x")
-        await site.until(lambda: client.got)
+        client = await site.talking_to("a")
         await site.add_pod("b")
         await site.add_pod("c")
         drained = outcome_of(site.service.drain(600.0))
@@ -42,10 +39,7 @@ async def test_stock_is_returned_connections_end_by_themselves_and_the_last_word
 @pytest_twisted.ensureDeferred
 async def test_at_the_deadline_connections_are_cut() -> None:
     async with running() as site:
-        await site.add_pod("a")
-        client = await site.connect()
-        client.send(b"x")
-        await site.until(lambda: client.got)
+        client = await site.talking_to("a")
         drained = outcome_of(site.service.drain(60.0))
         await site.pass_time(59.0, step=1.0)
         assert client.lost is None
@@ -84,10 +78,7 @@ async def test_who_is_dialling_may_go_on_but_gets_no_other_pod() -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_second_order_may_shorten_the_first() -> None:
     async with running() as site:
-        await site.add_pod("a")
-        client = await site.connect()
-        client.send(b"x")
-        await site.until(lambda: client.got)
+        await site.talking_to("a")
         first = outcome_of(site.service.drain(600.0))
         await site.pass_time(1.0)
         second = outcome_of(site.service.drain(0.0))

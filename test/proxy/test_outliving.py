@@ -12,10 +12,7 @@ class TestAssignments:
     @pytest_twisted.ensureDeferred
     async def test_a_recalled_pod_is_returned_unless_it_is_claimed(self) -> None:
         async with running() as site:
-            await site.add_pod("claimed")
-            client = await site.connect()
-            client.send(b"x")
-            await site.until(lambda: client.got)
+            client = await site.talking_to("claimed")
             await site.add_pod("unused")
             site.operator.annotate("claimed", names.ANNOTATION_RECALL)
             site.operator.annotate("unused", names.ANNOTATION_RECALL)
@@ -27,10 +24,7 @@ class TestAssignments:
     @pytest_twisted.ensureDeferred
     async def test_a_deleted_record_ends_no_connection(self) -> None:
         async with running() as site:
-            await site.add_pod("a")
-            client = await site.connect()
-            client.send(b"x")
-            await site.until(lambda: client.got)
+            client = await site.talking_to("a")
             site.operator.delete(ISOLATION_PODS, "a")
             await site.pass_time(2.0)
             client.send(b"y")
@@ -42,10 +36,7 @@ class TestAssignments:
     @pytest_twisted.ensureDeferred
     async def test_where_record_and_program_are_gone_no_client_keeps_a_connection_open(self, comes_first: str) -> None:
         async with running() as site:
-            await site.add_pod("a")
-            client = await site.connect()
-            client.send(b"x")
-            await site.until(lambda: client.got)
+            client = await site.talking_to("a")
             (program,) = site.pods["a"].connections
             ends = [lambda: site.operator.delete(ISOLATION_PODS, "a"), program.close]
             for end in ends if comes_first == "the end of the record" else reversed(ends):
@@ -58,10 +49,7 @@ class TestAssignments:
     @pytest_twisted.ensureDeferred
     async def test_a_record_that_was_deleted_while_nobody_watched_is_gone_as_well(self) -> None:
         async with running(grace_seconds=60) as site:
-            await site.add_pod("a")
-            client = await site.connect()
-            client.send(b"x")
-            await site.until(lambda: client.got)
+            await site.talking_to("a")
             site.api.go_down()
             await site.pass_time(61.0, step=0.5)
             site.api.come_back()

@@ -75,10 +75,7 @@ class TestLimits:
     @pytest_twisted.ensureDeferred
     async def test_no_connection_lasts_longer_than_allowed(self) -> None:
         async with running(settings=site_settings(max_duration_seconds=60)) as site:
-            await site.add_pod("a")
-            client = await site.connect()
-            client.send(b"x")
-            await site.until(lambda: client.got)
+            await site.talking_to("a")
             await site.pass_time(59.0, step=0.5)
             assert site.outcomes() == []
             await site.pass_time(1.5, step=0.5)
