@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from test.simulation.coverage import expected
+from test.simulation.hashseed import keep_to_one
 from test.simulation.run import run_seed, shrink
 from test.simulation.tally import Tally, prepare, run_one
 
@@ -62,9 +63,7 @@ def main() -> int:
     parser.add_argument("--within", type=float, default=float("inf"), help="begin no more after so many seconds")
     parser.add_argument("--show", action="store_true", help="tell the history of the first seed, and run no other")
     options = parser.parse_args()
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        # The order of a set of strings is drawn anew in each process: here it is part of the seed.
-        os.execve(sys.executable, [*sys.orig_argv], os.environ | {"PYTHONHASHSEED": "0"})
+    keep_to_one()
     if options.show:
         _show(options.first)
         return 0

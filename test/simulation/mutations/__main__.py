@@ -1,9 +1,8 @@
 """``python -m test.simulation.mutations``: which seed finds each deliberate bug, and as what; no scenario is played."""
 
 import argparse
-import os
-import sys
 
+from test.simulation.hashseed import keep_to_one
 from test.simulation.mutations import MUTATIONS, Mutation, put_in
 from test.simulation.run import run_seed
 
@@ -25,8 +24,7 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="PART", help="bugs whose name has this in it")
     parser.add_argument("--show", action="store_true", help="tell the history by which each is found")
     options = parser.parse_args()
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        os.execve(sys.executable, [*sys.orig_argv], os.environ | {"PYTHONHASHSEED": "0"})
+    keep_to_one()
     for mutation in MUTATIONS:
         if options.only in mutation.name:
             print(f"{mutation.name}: {_first(mutation, options.seeds, show=options.show)}", flush=True)

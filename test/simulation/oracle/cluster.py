@@ -86,6 +86,10 @@ class Cluster:
             or self.owner_of.get(program.uid) in self.doings.records
         )
 
+    def has_record(self, pod_uid: str) -> bool:
+        """Whether the record that a pod was made for is there."""
+        return self.owner_of[pod_uid] in self.records
+
     def is_given_up(self, instance: str) -> bool:
         """Whether a proxy did not renew for so long that its connections may be taken for lost."""
         return self._silent(instance) >= (LEASE_SECONDS + self._grace) * DRIFT

@@ -32,7 +32,7 @@ class Gone:
 
     def _is_gone(self, visit: Visit) -> bool:
         assert visit.program is not None
-        return self._scene.cluster.owner_of[visit.program.uid] not in self._scene.cluster.records
+        return not self._scene.cluster.has_record(visit.program.uid)
 
     def _record_changed(self, change: Change) -> None:
         visit = self._scene.visits.at(change.now["spec"]["podUID"])

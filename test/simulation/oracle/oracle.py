@@ -140,4 +140,4 @@ class Oracle:
 
     def is_gone(self, program: Program) -> bool:
         """Whether the record of a program's pod is deleted."""
-        return self._scene.cluster.owner_of[program.uid] not in self._scene.cluster.records
+        return not self._scene.cluster.has_record(program.uid)

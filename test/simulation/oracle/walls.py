@@ -24,7 +24,7 @@ class Walls:
         if change.before is not None or change.gone:
             return
         meta, cluster = change.now["metadata"], self._scene.cluster
-        if cluster.owner_of[meta["uid"]] not in cluster.records:
+        if not cluster.has_record(meta["uid"]):
             return  # a request that came late: nobody is given this pod, and it is collected
         if meta["labels"]["soh.re/service-uid"] in cluster.doings.services:
             return  # its maker has not heard yet that the service is gone: likewise

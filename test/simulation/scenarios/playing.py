@@ -11,7 +11,6 @@ from test.simulation.visitors import Manner
 from test.simulation.world import World
 
 Scenario = Callable[[World], None]
-LEASE_SECONDS = 15.0
 START_SECONDS = 5.0
 
 

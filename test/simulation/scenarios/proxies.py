@@ -1,8 +1,8 @@
 """Proxies that are not heard of, or are no more."""
 
 from isoproxy.kube.resources import ISOLATION_PODS, LEASES, PODS, Json
+from test.simulation.oracle.cluster import LEASE_SECONDS
 from test.simulation.scenarios.playing import (
-    LEASE_SECONDS,
     START_SECONDS,
     come,
     expect_usable,
