@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from isoproxy.model.dedicatedservice import DedicatedService
+from isoproxy.model.names import ServiceKey
 from isoproxy.operator.actions import ApplyChild, Child, DeleteChild
 from isoproxy.operator.apply import Result
 from isoproxy.operator.childkinds import title
@@ -31,7 +32,7 @@ class Memory:
     """About children that others change."""
     losses: Contests = field(default_factory=Contests)
     """About those that others delete: of one that was changed, a deletion is the first all the same."""
-    name: tuple[str, str] = ("", "")
+    name: ServiceKey = ("", "")
     untaken: Mapping[str, str] = field(default_factory=dict)
     """Why a Pod was not taken, by the uid of its record."""
     doom: Doom = field(default_factory=Doom)
