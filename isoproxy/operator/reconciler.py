@@ -1,9 +1,6 @@
 """The control loop: observes, plans and applies for each service, again and again, woken early by events."""
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from random import Random
 
@@ -13,26 +10,17 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import LoopingCall
 
 from isoproxy.kube.api import KubeApi
-from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceStatus, InvalidService
 from isoproxy.model.proxies import ProxyImage
 from isoproxy.model.timestamps import rfc3339
 from isoproxy.observe.events import Events
 from isoproxy.observe.metrics import Metrics
 from isoproxy.observe.outcomes import Outcome
-from isoproxy.operator import belonging, status
-from isoproxy.operator.actions import Child, DeleteChild
-from isoproxy.operator.apply import Applier, Result
-from isoproxy.operator.childkinds import find, resource_of
+from isoproxy.operator.apply import Applier
 from isoproxy.operator.cluster import Cluster
-from isoproxy.operator.doom import Doom
 from isoproxy.operator.herald import Herald
 from isoproxy.operator.housekeeping import Housekeeping
-from isoproxy.operator.memory import Memory
-from isoproxy.operator.observed import ChildObject, Observed
-from isoproxy.operator.planner import Plan, plan
+from isoproxy.operator.passes import Passes
 from isoproxy.operator.publisher import Publisher
-from isoproxy.operator.standing import Entry, Standing
-from isoproxy.operator.troubles import Trouble, of_doomed, of_invalid, troubles
 from isoproxy.operator.workqueue import Workqueue
 from isoproxy.timesource import TimeSource
 
@@ -40,7 +28,6 @@ log = txaio.make_logger()
 
 RESYNC_SECONDS = 5.0
 """Every service is looked at so often even if nothing is heard of it."""
-SETTLE_SECONDS = 1.0
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, and nothing that is read as something else
 SUFFIX_LENGTH = 10
 
@@ -62,10 +49,7 @@ class Reconciler(Service):
     ) -> None:
         """``proxy_image`` is what each service's proxies are deployed from; without it they are not our business.
         ``instance`` is what Events call this process."""
-        self._proxy_image = proxy_image
-        self._time = time
         self._random = random
-        self._metrics = metrics
         self._cluster = Cluster(
             api=api,
             clock=time.reactor,
@@ -74,7 +58,6 @@ class Reconciler(Service):
             on_change=self._seen,
             jitter=random.random,
         )
-        self._publisher = Publisher(api=api, time=time)
         self._herald = Herald(Events(api=api, time=time, instance=instance, suffix=self._suffix))
         self._applier = Applier(
             api=api,
@@ -88,8 +71,18 @@ class Reconciler(Service):
         self._housekeeping = Housekeeping(
             api=api, cluster=self._cluster, monotonic=time.monotonic, grace_seconds=grace_seconds
         )
+        self._passes = Passes(
+            time=time,
+            random=random,
+            metrics=metrics,
+            cluster=self._cluster,
+            housekeeping=self._housekeeping,
+            applier=self._applier,
+            publisher=Publisher(api=api, time=time),
+            herald=self._herald,
+            proxy_image=proxy_image,
+        )
         self._queue = Workqueue(clock=time.reactor, work=self._pass, jitter=random.random)
-        self._memories: dict[str, Memory] = {}
         self._acts = True
         self._loop = LoopingCall(self._tick)
         self._loop.clock = time.reactor
@@ -105,17 +98,13 @@ class Reconciler(Service):
     def lead(self) -> None:
         """Act, from now on; as from the start, unless ``stand_by`` was called before."""
         self._acts = True
-        for memory in self._memories.values():
-            # What held before may have ceased, and begun again, while nobody looked.
-            memory.since, memory.doom = {}, Doom()
-        self._herald.begin_anew()
+        self._passes.begin_anew()
         self._seen(set())
 
     def stand_by(self) -> None:
         """Watch, and do nothing. What is under way is not ended by this: its next write must be refused."""
         self._acts = False
-        for memory in self._memories.values():
-            self._metrics.remove_pods(*memory.name)  # they are counted where they are made
+        self._passes.count_no_pods()
 
     def startService(self) -> None:
         """Begin to watch and to reconcile."""
@@ -150,12 +139,10 @@ class Reconciler(Service):
 
     def _forget_the_gone(self) -> None:
         uids = self._cluster.uids()
-        for uid in [uid for uid in self._memories if uid not in uids]:
-            if self._queue.forget(uid):
-                self._metrics.remove_pods(*self._memories.pop(uid).name)
+        for uid in self._passes.remembered():
+            if uid not in uids and self._queue.forget(uid):
+                self._passes.forget(uid)
                 self._cluster.forget(uid)
-                self._publisher.forget(uid)
-                self._herald.forget(uid)
 
     def _seen(self, uids: set[str]) -> None:
         if self.running and self._acts and self.synced:
@@ -167,99 +154,4 @@ class Reconciler(Service):
         """Make one pass for one service; returns in how many seconds to make the next at the latest."""
         if not self._acts:
             return math.inf
-        memory = self._memories.setdefault(uid, Memory())
-        service = self._cluster.services.get(uid)
-        if memory.doom.stands(self._time.monotonic()):
-            return await self._take_leave(uid, service, memory)
-        if service is None or service.metadata.deletion_timestamp is not None:
-            result = await self._applier.apply(await self._housekeeping.leftovers(uid))
-            _raise_first(result.failures)
-            return math.inf
-        if isinstance(service, InvalidService):
-            return await self._give_up(service, of_invalid(service), self._publisher.current(service))
-        observed = self._observe(service, memory)
-        planned = plan(observed, self._time.monotonic(), self._random.random())
-        memory.pacing, memory.since, memory.family = planned.pacing, planned.since, planned.family
-        memory.owed = planned.owed
-        memory.name = service.metadata.namespace, service.metadata.name
-        self._metrics.set_pods(*memory.name, _by_state(planned.entries))
-        result = await self._applier.apply(planned.actions)
-        self._remember(memory, planned, result, seen=observed.children)
-        if memory.doom.stands(self._time.monotonic()):
-            return 0.0
-        current = self._publisher.current(service)
-        known = memory.known_obstacles(service, self._time.monotonic())
-        observed = replace(observed, obstacles={**known, **planned.obstacles})
-        today = self._publisher.now()
-        self._herald.tell(service, troubles(observed, planned.entries, today), current.conditions)
-        wanted = status.status(observed, planned, current, today)
-        wait = await self._publisher.publish(service, wanted)
-        _raise_first(result.failures)
-        if result.applied:
-            return 0.0  # on to the next stage: an apply that changed nothing comes back as no event
-        # What was written comes back as events, which wake us; should one be lost, look again soon.
-        pause = memory.pause_left(self._time.monotonic())
-        return min(wait, planned.wake_after, pause, SETTLE_SECONDS if planned.actions else math.inf)
-
-    async def _take_leave(self, uid: str, service: DedicatedService | InvalidService | None, memory: Memory) -> float:
-        """End what a service has that goes with its namespace, until something new is to be tried there again."""
-        actions = self._housekeeping.farewell(uid, memory.name)
-        memory.forget_applied(action for action in actions if isinstance(action, DeleteChild))
-        result = await self._applier.apply(actions)
-        wait = memory.doom.left(self._time.monotonic())
-        if service is not None:
-            shown = replace(DedicatedServiceStatus(), conditions=self._publisher.current(service).conditions)
-            wait = min(wait, await self._give_up(service, of_doomed(), shown))
-        _raise_first(result.failures)
-        return wait
-
-    async def _give_up(
-        self, service: DedicatedService | InvalidService, found: list[Trouble], shown: DedicatedServiceStatus
-    ) -> float:
-        """Tell why nothing is done for a service; returns in how many seconds to come again."""
-        self._herald.tell(service, found, shown.conditions)
-        return await self._publisher.publish(service, status.given_up(service, found[0], shown, self._publisher.now()))
-
-    def _remember(self, memory: Memory, planned: Plan, result: Result, *, seen: Mapping[Child, ChildObject]) -> None:
-        now, known = self._time.monotonic(), memory.obstacles.known()
-        memory.doom = memory.doom.after(result.failures, now, self._random.random, made=result.made)
-        for child, obstacle in result.obstacles.items():
-            if known.get(child) != obstacle:
-                log.warn("{name[0]}/{name[1]}: {why}", name=memory.name, why=obstacle.message)
-        for action in memory.learn(planned, result, seen=seen, now=now):
-            log.info("{name[0]}/{name[1]}: {what} is put right", name=memory.name, what=action.title)
-
-    def _observe(self, service: DedicatedService, memory: Memory) -> Observed:
-        meta, uid, now = service.metadata, service.metadata.uid, self._time.monotonic()
-        cluster = self._cluster
-        seen = {resource: belonging.neighbours(meta, kind.of(uid, now)) for resource, kind in cluster.children.items()}
-        found = {child: find(child, service, seen.get(resource_of(child), ())) for child in Child}
-        return Observed(
-            service=service,
-            records=tuple(belonging.neighbours(meta, cluster.records.of(uid, now))),
-            pods={pod.metadata.name: pod for pod in belonging.pods(meta, cluster.pods.of(uid, now))},
-            proxies=self._housekeeping.proxies(service),
-            children={child: one for child, one in found.items() if one is not None},
-            applied=memory.applied,
-            obstacles=memory.obstacles.standing(now),
-            contested=memory.contests.paused(now),
-            remade=memory.losses.paused(now),
-            proxy_image=self._proxy_image,
-            proxy_pods=tuple(belonging.proxy_pods(meta, cluster.proxy_pods.of(uid, now))),
-            family=memory.family,
-            owed=memory.owed,
-            pacing=memory.pacing,
-            since=memory.since,
-            unseen_pods=cluster.records.expected(uid).count_unknown(now),
-            untaken=memory.untaken,
-        )
-
-
-def _by_state(entries: tuple[Entry, ...]) -> dict[str, int]:
-    counts = Counter(entry.standing for entry in entries)
-    return {standing.value.replace(" ", "_"): counts[standing] for standing in Standing}
-
-
-def _raise_first(failures: Sequence[Exception]) -> None:
-    if failures:
-        raise failures[0]
+        return await self._passes.make(uid)

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 from unittest.mock import patch
 
-from isoproxy.operator import planner, reconciler
+from isoproxy.operator import passes, planner
 from isoproxy.operator.actions import EndReason
 from isoproxy.operator.planner import Plan
 from isoproxy.operator.standing import Standing
@@ -49,7 +49,7 @@ def observed() -> Iterator[Counter[str]]:
             counts.update(f"standing {entry.standing.value}" for entry in made.entries)
             return made
 
-        stack.enter_context(patch.object(reconciler, "plan", watched))
+        stack.enter_context(patch.object(passes, "plan", watched))
         for event in _EVENTS:
             stack.enter_context(patch.object(Session, event, _counted(getattr(Session, event), event, counts)))
         yield counts

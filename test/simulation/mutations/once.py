@@ -14,7 +14,7 @@ from isoproxy.operator.actions import Assign
 from isoproxy.operator.apply import Applier
 from isoproxy.operator.cluster import Kind
 from isoproxy.operator.housekeeping import Housekeeping
-from isoproxy.operator.reconciler import Reconciler
+from isoproxy.operator.passes import Passes
 from isoproxy.proxy import host
 from isoproxy.proxy.presence import Presence
 from isoproxy.proxy.session import DropDial
@@ -44,9 +44,9 @@ def _assign_what_is_assigned(stack: ExitStack) -> None:
 def _adopt_by_name(stack: ExitStack) -> None:
     """Objects are a service's own by its name, whichever service of the name they were made for: all that asks for a
     uid asks for the name."""
-    observe, of = Reconciler._observe, Kind.of
+    observe, of = Passes._observe, Kind.of
 
-    def observed(self: Reconciler, service: DedicatedService, memory: Any) -> Any:
+    def observed(self: Passes, service: DedicatedService, memory: Any) -> Any:
         def by_name(kind: Kind[Any], uid: str, now: float) -> list[Any]:
             name = service.metadata.name
             namesakes = [one for one in kind.everything() if one.metadata.labels.get(names.LABEL_SERVICE) == name]
@@ -60,7 +60,7 @@ def _adopt_by_name(stack: ExitStack) -> None:
         there = self._cluster.services.values()
         return any((one.metadata.namespace, one.metadata.name) == (namespace, name) for one in there)
 
-    swap(stack, Reconciler, "_observe", observed)
+    swap(stack, Passes, "_observe", observed)
     swap(stack, Housekeeping, "_exists", exists)
     swap(stack, children, "is_own", lambda child, said, seen: True)
 
