@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -38,23 +38,17 @@ def wait_for_queue(machine: Whole, service: str, length: int) -> None:
 
 def test_clients_are_served_in_the_order_they_came_in_as_pods_come(machine: Whole, gate: Path) -> None:
     address = serve(machine, gate, "order", replicas=0, maxPods=1)
-    served: list[int] = []
-
-    def client(number: int) -> str:
-        name, _ = who_serves(address)
-        served.append(number)
-        return name
-
     with ThreadPoolExecutor(5) as threads:
-        clients: list[Future[str]] = []
+        clients: list[Future[tuple[str, int]]] = []
         for number in range(5):
-            clients.append(threads.submit(client, number))
+            clients.append(threads.submit(who_serves, address))
             wait_for_queue(machine, "order", number + 1)
         gate.touch()
-        pods = {future.result() for future in clients}
-    assert served == list(range(5))
-    assert len(pods) == 5
+        pods = [future.result()[0] for future in clients]
+    assert len(set(pods)) == 5
     assert machine.outcomes("order", 5) == ["completed"] * 5
+    # One after the other, as there is no more than one pod at a time.
+    assert [entry["pod"] for entry in machine.ended("order")] == pods
     assert float(machine.ended("order")[-1]["queued"]) > 0
     machine.api.wait_for_base("order", 0)
 
@@ -62,12 +56,13 @@ def test_clients_are_served_in_the_order_they_came_in_as_pods_come(machine: Whol
 def test_who_waits_longer_than_allowed_is_turned_away(machine: Whole, gate: Path) -> None:
     address = serve(machine, gate, "late", queue={"timeoutSeconds": 1})
     with connected(address) as peer:
-        peer.sendall(b"who?\n")
+        with suppress(ConnectionError):  # its time may be up already
+            peer.sendall(b"who?\n")
         assert is_cut(peer)
     assert machine.outcomes("late", 1) == ["queue_timeout"]
     (entry,) = machine.ended("late")
     assert (entry["pod"], entry["attempts"]) == ("-", "0")
-    assert 1.0 <= float(entry["queued"]) < 3.0
+    assert 1.0 <= float(entry["queued"]) < 10.0  # by default it would be 30
     assert machine.metric("isoproxy_connections_total", service="late", outcome="queue_timeout") == 1
 
 
