@@ -12,7 +12,7 @@ from test.running.harness import Isoproxy, dedicated_service, fetch, write_kubec
 from test.running.waiting import eventually
 
 LEASE = f"{LEASES}/isolation-proxy-operator"
-RUN_OUT = 30.0
+RUN_OUT = 60.0
 """More than it takes until the Lease of a dead operator has run out, and the other has noticed."""
 
 

@@ -10,7 +10,7 @@ import pytest
 from test.running.api import DEDIS
 from test.running.clients import ask, connected, is_cut
 from test.running.harness import Isoproxy, Local, dedicated_service, write_kubeconfig, write_manifests
-from test.running.waiting import eventually
+from test.running.waiting import BOUND, eventually
 
 
 def test_it_stays_where_it_is_when_the_port_of_its_service_changes(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_it_stays_where_it_is_when_the_port_of_its_service_changes(tmp_path: Pat
         with Isoproxy("--role=proxy", "--service=default/echo", listen, "--kubeconfig", kubeconfig) as proxy:
             assert machine.api.endpoints("echo") == [address]
             machine.api.wait_for_base("echo", 2)
-            spec = {"service": {"port": 7000}, "session": {"idleTimeoutSeconds": 1}}
+            spec = {"service": {"port": 7000}, "session": {"idleTimeoutSeconds": 3}}
             machine.api.patch(f"{DEDIS}/echo", {"spec": spec})
             with connected(address) as peer:
                 assert ask(peer, b"hello") == b"hello"
@@ -31,7 +31,7 @@ def test_it_stays_where_it_is_when_the_port_of_its_service_changes(tmp_path: Pat
             def is_followed() -> bool:
                 with connected(address) as peer:
                     assert ask(peer, b"hello") == b"hello"
-                    peer.settimeout(3)
+                    peer.settimeout(6)
                     try:
                         return is_cut(peer)
                     except TimeoutError:  # it came before the change
@@ -60,7 +60,7 @@ def test_one_that_listens_on_ipv6_serves_clients_and_probes_of_both_kinds(tmp_pa
             assert re.fullmatch(rf"\[(::ffff:)?{re.escape(host)}\]:\d+", entry["client"])
             health = proxy.wait_for_log(r"health is at http://\[::1\]:(\d+)")[1]
             address = f"[{host}]" if ":" in host else host
-            with urlopen(f"http://{address}:{health}/readyz", timeout=5) as reply:
+            with urlopen(f"http://{address}:{health}/readyz", timeout=BOUND) as reply:
                 assert reply.status == 200
             proxy.stop()
         machine.stop()

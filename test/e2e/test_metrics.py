@@ -48,8 +48,8 @@ def test_connections_pods_and_api_calls_are_counted(machine: Local) -> None:
     assert ended == {outcome.value: 0.0 for outcome in Outcome if outcome is not Outcome.PROXY_LOST} | {"completed": 1}
     assert machine.metric("isoproxy_claim_wait_seconds_count", service="echo") == 1
     assert machine.metric("isoproxy_connect_seconds_count", service="echo") == 1
-    assert machine.metric("isoproxy_api_requests_total", verb="create", resource="pods", code="201") >= POOL + 1
     api.wait_for_base("echo", POOL)
+    assert machine.metric("isoproxy_api_requests_total", verb="create", resource="pods", code="201") >= POOL + 1
     eventually(lambda: machine.metric("isoproxy_stock", service="echo") == POOL, "a full stock")
     eventually(lambda: machine.metric("isoproxy_pods", service="echo", state="stocked") == POOL, "a full pool")
     assert machine.metric("isoproxy_sessions", service="echo") == 0
