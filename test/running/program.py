@@ -118,8 +118,8 @@ def prepare(arguments: list[str]) -> list[str]:
         return arguments[1:]
     if arguments[0] == "--child":
         if os.fork() == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # first: by its session one sees that it has come so far
             os.setsid()
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             while True:
                 signal.pause()
         return arguments[1:]
