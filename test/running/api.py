@@ -81,7 +81,7 @@ class Api:
         finally:
             connection.close()
         if response.status >= 400:
-            raise Refused(response.status, json.loads(answer))
+            raise Refused(response.status, _said(answer))
         return answer
 
     def _connection(self) -> HTTPConnection:
@@ -192,6 +192,15 @@ def is_ready(pod: Json) -> bool:
     """Whether a Pod says that it is Ready."""
     conditions = pod.get("status", {}).get("conditions", [])
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def _said(answer: bytes) -> Json:
+    """Return what a refusal says; a server that is overwhelmed, or not there yet, says it in plain text."""
+    try:
+        said = json.loads(answer)
+    except ValueError:
+        said = None
+    return said if isinstance(said, dict) else {"message": answer.decode(errors="replace").strip()}
 
 
 def _context(connection: Connection) -> ssl.SSLContext | None:
