@@ -13,7 +13,7 @@ from test.soak.seat import Run
 from test.soak.visits import End, Manner, Visit
 
 RUN = Run(process=None, began=0.0)  # type: ignore[arg-type]  # the judge does not look at it
-KILLED = replace(RUN, ended=15.0)
+KILLED = replace(RUN, ended=30.0)
 DRAINED = replace(RUN, ended=15.0, clean=True)
 
 
@@ -62,13 +62,23 @@ def test_who_is_cut_off_is_excused_by_what_was_done_to_its_own_before(deed: Deed
 
 
 def test_the_visitors_of_a_dead_proxy_are_excused_and_untold() -> None:
-    assert wrong([visit(end=End.CUT, run=KILLED)]) == []
+    assert wrong([visit(end=End.CUT, run=KILLED, ended=31.0)]) == []
+    assert wrong([visit(run=KILLED)]) == []
     assert wrong([visit(end=End.CUT, run=DRAINED)], entry(outcome="drained")) == []
 
 
 def test_who_leaves_just_when_its_proxy_has_drained_passes_and_no_other_is_drained() -> None:
     assert wrong([visit(run=DRAINED)], entry(outcome="drained")) == []
     assert wrong([visit()], entry(outcome="drained")) == ["I3"]
+
+
+@pytest.mark.parametrize(
+    ("deed", "outcome"), [(Deed("pod", "s-a", 19.0), "backend_reset"), (Deed("service", "s", 19.0), "drained")]
+)
+def test_who_leaves_just_when_its_own_is_ended_passes(deed: Deed, outcome: str) -> None:
+    assert wrong([visit()], entry(outcome=outcome), deeds=(deed,)) == []
+    assert wrong([visit()], entry(outcome="client_reset"), deeds=(deed,)) == ["I3"]
+    assert wrong([visit(ended=18.0)], entry(outcome=outcome), deeds=(deed,)) == ["I3"]
 
 
 def test_a_connection_that_is_not_told_or_told_twice_is_found() -> None:
