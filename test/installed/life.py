@@ -72,17 +72,18 @@ class Life:
             self.end()
 
     def wait_for(self, group: str, resource: str, verb: str, *, within: float = 40.0) -> None:
-        """Wait until the operator has asked for that."""
+        """Wait until the operator has asked for that where its services are."""
         eventually(lambda: self._did(group, resource, verb), f"{verb} of {resource}", within=within)
 
     def _did(self, group: str, resource: str, verb: str) -> bool:
-        return any(Right(group, resource, verb).covers(asked.right) for asked in self.of_operator())
+        # That the elected operator looks at its own Lease says nothing of how it looks after its services.
+        asked = (one.right for one in self.of_operator() if one.namespace != NAMESPACE)
+        return any(Right(group, resource, verb).covers(right) for right in asked)
 
     def reach_a_limit(self, address: Address) -> None:
         """Have a connection ended by a limit of its service, of which an Event tells."""
         with self._space.session(address) as command:
-            assert command("echo here") == "here"
-            assert is_cut(command.peer)
+            assert is_cut(command.peer)  # says nothing: on a busy machine an answer may take longer than it has
 
     def is_told_again(self, address: Address) -> bool:
         """Reach the limit again; return whether that was added to the Event: not for the first two minutes."""
@@ -106,6 +107,8 @@ class Life:
     def have_a_pod_refused(self) -> None:
         """Have the API server refuse a Pod whose IsolationPod it has taken."""
         self._space.kubectl("create", "quota", "full", "--hard=pods=1")
+        status = ["get", "quota", "full", "--output=jsonpath={.status.hard.pods}"]
+        eventually(lambda: self._space.kubectl(*status) == "1", "the quota is in force")
         self._space.patch("obey", replicas=POOL + 1)
         self.wait_for(CORE, "pods", "get")
         self._space.kubectl("delete", "quota", "full")
@@ -195,3 +198,4 @@ class Life:
             return [item["metadata"]["name"] for item in items if item["kind"] != "Lease"]
 
         eventually(lambda: remaining() == [], "the operator has deleted all it had made", within=60)
+        self.wait_for("networking.k8s.io", "networkpolicies", "delete")  # the last of it, in the log a moment later
