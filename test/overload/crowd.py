@@ -40,7 +40,7 @@ class Crowd:
     def _one_after_the_other(self) -> None:
         while not self.is_over:
             try:
-                pod = who_serves(self._address)
+                pod = who_serves(self._address, within=PATIENCE)  # who waits for long was not turned away
             except (OSError, ValueError):  # reset before or after it knew that it was connected
                 self._was_turned_away()
             else:

@@ -79,8 +79,8 @@ def test_slow_clients_of_a_service_wait_and_stay_no_longer_than_it_allows(machin
         ["who"],
         replicas=pods,
         maxPods=pods,
-        queue={"timeoutSeconds": 2, "maxLength": waiting},
-        session={"idleTimeoutSeconds": 1},
+        queue={"timeoutSeconds": 6, "maxLength": waiting},
+        session={"idleTimeoutSeconds": 3},  # more than whoever comes in earnest may stand still
     )
     machine.api.create(DEDIS, manifest)
     machine.api.wait_for_base("slow", pods, within=PATIENCE)
@@ -94,6 +94,7 @@ def test_slow_clients_of_a_service_wait_and_stay_no_longer_than_it_allows(machin
         assert ended["queue_timeout"] + ended["idle_timeout"] == pods + waiting
         assert ended["idle_timeout"] >= len(silent)
         eventually(lambda: slow.send_a_byte() == 0, "all have noticed", within=PATIENCE)
+        machine.api.wait_for_base("slow", pods, within=PATIENCE)
         assert who_serves(address)[1] == 1
         calm.visit()
     eventually(lambda: descriptors(machine) <= files + SPARE_DESCRIPTORS, "sockets are closed", within=PATIENCE)

@@ -13,9 +13,9 @@ BOUND = 20.0
 
 
 @contextmanager
-def connected(address: Address) -> Iterator[socket.socket]:
-    """Connect; each step on this connection may take as long as the bound."""
-    with socket.create_connection(address, timeout=BOUND) as peer:
+def connected(address: Address, *, within: float = BOUND) -> Iterator[socket.socket]:
+    """Connect; each step on this connection may take so many seconds."""
+    with socket.create_connection(address, timeout=within) as peer:
         yield peer
 
 
@@ -48,9 +48,12 @@ def is_turned_away(address: Address, *, within: float = BOUND) -> bool:
         return False
 
 
-def who_serves(address: Address) -> tuple[str, int]:
-    """Make one connection to the program ``who``: return its pod's name, and which connection of that pod this was."""
-    with connected(address) as peer:
+def who_serves(address: Address, *, within: float = BOUND) -> tuple[str, int]:
+    """Make one connection to the program ``who``: return its pod's name, and which connection of that pod this was.
+
+    Each step may take ``within`` seconds; the first answer comes after the wait for a pod.
+    """
+    with connected(address, within=within) as peer:
         name, number = ask(peer, b"who?").decode().split()
         peer.shutdown(socket.SHUT_WR)
         assert program.receive(peer, b"") == b""
