@@ -3,19 +3,23 @@
 import os
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from twisted.internet.task import deferLater
 
 from isoproxy.local.runtime.addresses import AddressPool
 from isoproxy.local.runtime.facts import Exit, PodId, Program
 from isoproxy.local.runtime.interface import PodRuntime
 from isoproxy.local.runtime.process import ProcessRuntime
+from test.running.waiting import BOUND
 
-WITHIN = 20.0  # seconds; on a busy machine
+WITHIN = BOUND
 # What a program does to become a daemon: fork, a session of its own, fork again.
 DAEMON = """
 import os, time
@@ -43,6 +47,15 @@ async def eventually(condition: Callable[[], Any], within: float = WITHIN) -> An
         assert reactor.seconds() < deadline, "it did not happen in time"
         await deferLater(reactor, 0.01)
     return result
+
+
+@contextmanager
+def in_one_moment() -> Iterator[None]:
+    """Let no time pass by the monotonic clock, however long this takes."""
+    now = time.monotonic()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: now)
+        yield
 
 
 async def eventually_async(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -100,6 +113,17 @@ def python(code: str) -> tuple[str, ...]:
 def marked(mark: str) -> list[int]:
     """The living processes that have MARK=`mark` in their environment."""
     return [pid for pid in _pids() if f"\0MARK={mark}\0".encode() in b"\0" + _environ(pid) and not _is_zombie(pid)]
+
+
+def daemonized(mark: str, programs: int = 1) -> bool:
+    """Whether so many programs with this mark have done what DAEMON says: they live, and so many whose session's leader
+    has ended."""
+    pids = marked(mark)
+    try:
+        daemons = [pid for pid in pids if os.getsid(pid) not in pids]
+    except ProcessLookupError:  # it has ended since
+        return False
+    return len(pids) == 2 * programs and len(daemons) == programs
 
 
 def leftovers(base: Path) -> list[str]:

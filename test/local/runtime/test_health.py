@@ -1,6 +1,7 @@
 """Readiness by listening and by the probes of a manifest: real programs, an API server in memory."""
 
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,11 +130,18 @@ async def test_a_tcp_probe_is_answered_without_a_connection(user: User) -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_an_exec_probe_runs_in_the_pods_own_folder_again_and_again(user: User) -> None:
-    probe = {"exec": {"command": ["test", "-e", "up"]}, "periodSeconds": 1, "failureThreshold": 1}
-    script = "sleep 0.2; touch up; sleep 2; rm up; sleep 1000"
+async def test_an_exec_probe_runs_in_the_pods_own_folder_again_and_again(user: User, tmp_path: Path) -> None:
+    probe = {
+        "exec": {"command": ["test", "-e", "up"]},
+        "periodSeconds": 1,
+        "timeoutSeconds": 20,
+        "failureThreshold": 1,
+    }
+    down = tmp_path / "down"
+    script = f"sleep 0.2; touch up; until test -e {down}; do sleep 0.1; done; rm up; sleep 1000"
     user.add_pod("probed", {"command": ["sh", "-c", script], "readinessProbe": probe})
     await eventually(lambda: ready(user, "probed"))
+    down.touch()
     await eventually(lambda: running(user, "probed") and not ready(user, "probed"))
 
 

@@ -76,16 +76,6 @@ async def test_a_pod_is_bound_run_and_ready_when_it_listens(user: User, agent: N
 
 
 @pytest_twisted.ensureDeferred
-async def test_three_writes_bring_a_pod_up_and_away(user: User, api: MemoryApi, agent: NodeAgent) -> None:
-    user.add_pod("web", SERVES)
-    await eventually(lambda: ready(user, "web"))
-    user.delete_pod("web")
-    await eventually(lambda: not user.has_pod("web"))
-    writes = [(verb, name) for verb, plural, name in api.requests if plural == "pods" and verb != "list"]
-    assert writes == [("create", "web"), ("patch", "web"), ("delete", "web")]  # a binding is created
-
-
-@pytest_twisted.ensureDeferred
 async def test_the_node_is_registered_ready(user: User, agent: NodeAgent) -> None:
     await eventually(lambda: user.has(NODES, NODE_NAME) and user.get(NODES, NODE_NAME)["status"].get("conditions"))
     node = user.get(NODES, NODE_NAME)

@@ -17,6 +17,7 @@ from isoproxy.local.runtime.supervisor.procfs import children
 from test.local.runtime.support import (
     DAEMON,
     Observer,
+    daemonized,
     eventually,
     is_alive,
     leftovers,
@@ -39,7 +40,7 @@ def start_host(base: Path) -> subprocess.Popen[bytes]:
 @pytest_twisted.async_yield_fixture
 async def host(base: Path) -> AsyncIterator[subprocess.Popen[bytes]]:
     process = start_host(base)
-    await eventually(lambda: len(marked(str(base))) == 2 * PODS)
+    await eventually(lambda: daemonized(str(base), PODS))
     yield process
     process.kill()
     process.wait()
@@ -54,7 +55,7 @@ def guard_and_supervisor(parent: int) -> tuple[int, int]:
 
 async def two_processes(runtime: ProcessRuntime, mark: str) -> Observer:
     observer = await run(runtime, pod_id(), *python(DAEMON + "time.sleep(1000)"), MARK=mark)
-    await eventually(lambda: len(marked(mark)) == 2)
+    await eventually(lambda: daemonized(mark))
     return observer
 
 
@@ -148,7 +149,7 @@ async def test_signals_that_ask_to_end_do_not_reach_pods_behind_twistds_back(
 async def test_a_stop_ends_what_ignores_sigterm_and_all_that_it_started(runtime: ProcessRuntime, base: Path) -> None:
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     await run(runtime, pod_id(), *python(deaf + DAEMON + "time.sleep(1000)"), MARK=str(base))
-    await eventually(lambda: len(marked(str(base))) == 2)
+    await eventually(lambda: daemonized(str(base)))
     await runtime.stop(0.2)
     assert marked(str(base)) == []
     assert leftovers(base) == []

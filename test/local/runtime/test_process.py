@@ -13,6 +13,7 @@ from isoproxy.local.runtime.process import ProcessRuntime
 from test.local.runtime.support import (
     DAEMON,
     Observer,
+    daemonized,
     eventually,
     make_runtime,
     marked,
@@ -145,7 +146,7 @@ async def test_a_sigterm_right_behind_the_start_is_not_lost(runtime: ProcessRunt
 @pytest_twisted.ensureDeferred
 async def test_what_a_program_leaves_behind_is_killed_before_its_end_is_told(runtime: ProcessRuntime) -> None:
     observer = await run(runtime, pod_id(), *python(DAEMON + "print('up', flush=True); time.sleep(1000)"), MARK="left")
-    await eventually(lambda: observer.pids and len(marked("left")) == 2)
+    await eventually(lambda: observer.pids and daemonized("left"))
     os.kill(observer.pids[0], 9)
     await eventually(lambda: observer.exits)
     assert marked("left") == []
@@ -154,7 +155,7 @@ async def test_what_a_program_leaves_behind_is_killed_before_its_end_is_told(run
 @pytest_twisted.ensureDeferred
 async def test_a_daemon_stays_with_its_own_pod_when_another_ends(runtime: ProcessRuntime) -> None:
     staying = await run(runtime, pod_id("a"), *python(DAEMON + "time.sleep(1000)"), MARK="stays")
-    await eventually(lambda: len(marked("stays")) == 2)
+    await eventually(lambda: daemonized("stays"))
     leaving = await run(runtime, pod_id("b"), "true")
     await eventually(lambda: leaving.exits)
     assert len(marked("stays")) == 2

@@ -67,6 +67,9 @@ class Cluster:
             return True
         return False
 
+    async def printed(self, name: str, text: str) -> bool:
+        return await self.log(name) == text
+
     async def log(self, name: str) -> str:
         response = await treq.get(f"{self.url}/api/v1/namespaces/default/pods/{name}/log", persistent=False)
         return str(await response.text())
@@ -95,7 +98,7 @@ async def test_a_pod_lives_and_dies_by_the_api(cluster: Cluster) -> None:
     await eventually_async(partial(cluster.ready, "web"))
     pod = await cluster.api.get(PODS, "web", namespace="default")
     assert pod["spec"]["nodeName"] == NODE_NAME
-    assert await cluster.log("web") == "serving\n"
+    await eventually_async(partial(cluster.printed, "web", "serving\n"))  # it listens before it says so
     await cluster.api.delete(PODS, "web", namespace="default", uid=pod["metadata"]["uid"])
     await eventually_async(partial(cluster.gone, "web"))
     assert marked(cluster.url) == []

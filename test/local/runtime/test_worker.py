@@ -18,6 +18,20 @@ def stage() -> Iterator[Stage]:
     stage.agent.stop()
 
 
+def test_three_writes_bring_a_pod_that_listens_soon_up_and_away(stage: Stage) -> None:
+    stage.add()
+    stage.pass_time(0.09)
+    stage.runtime.listening["pod"]()
+    stage.pass_time(0.01)
+    assert stage.is_ready()
+    stage.delete()
+    stage.runtime.end("pod", 143)
+    stage.pass_time(0.0)
+    assert not stage.user.has_pod("pod")
+    writes = [(verb, name) for verb, plural, name in stage.api.requests if plural == "pods" and verb != "list"]
+    assert writes == [("create", "pod"), ("patch", "pod"), ("delete", "pod")]  # a binding is created
+
+
 def test_a_crash_loop_is_waited_out_longer_each_time(stage: Stage) -> None:
     stage.add(restartPolicy="OnFailure")
     starts = []

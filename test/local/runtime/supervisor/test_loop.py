@@ -3,13 +3,15 @@
 import os
 
 from isoproxy.local.runtime.supervisor.loop import Loop
+from test.local.runtime.support import in_one_moment
 
 
 def test_timers_come_in_their_order_and_not_when_cancelled() -> None:
     loop, called = Loop(), []
-    loop.call_later(0.02, lambda: called.append("late"))
-    loop.call_later(0.0, lambda: called.append("soon"))
-    loop.call_later(0.01, lambda: called.append("never")).cancel()
+    with in_one_moment():
+        loop.call_later(0.02, lambda: called.append("late"))
+        loop.call_later(0.0, lambda: called.append("soon"))
+        loop.call_later(0.01, lambda: called.append("never")).cancel()
     while "late" not in called:
         loop.turn(None)
     assert called == ["soon", "late"]
