@@ -6,6 +6,7 @@ The far ends are driven from threads, as programs of their own would; the relay 
 from __future__ import annotations
 
 import os
+import select
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -28,7 +29,7 @@ from isoproxy.proxy.relay import PipePool, Relay, RelayResult
 
 reactor: Any = _reactor
 T = TypeVar("T")
-SECONDS = 20.0
+SECONDS = 40.0
 """How long anything in these tests may take on a busy machine before it is a failure."""
 
 
@@ -223,19 +224,32 @@ def fill(far: socket.socket) -> int:
         far.settimeout(SECONDS)
 
 
+def arrived(leg: Leg) -> None:
+    """Wait until there is something to be read for ``leg``; the reactor does not run meanwhile."""
+    waiting = select.poll()
+    waiting.register(connection(leg).socket, select.POLLIN)
+    assert waiting.poll(SECONDS * 1000), "nothing has come in time"
+
+
 async def stall(relayed: Session, far: socket.socket) -> int:
-    """Send from ``far`` until the relay owes bytes to the other side, which does not read; gives how many were sent."""
+    """Send from ``far`` until the relay owes bytes to the other side, which does not read; gives how many were sent.
+
+    That is so for a while before this returns: the kernel may yet make room by itself, when an acknowledgement is late.
+    """
     near = relayed.relay._ends[0 if far is relayed.client else 1]
     far.setblocking(False)
     sent, chunk = 0, bytes(1 << 16)
+    last, looks = (0, 0), 0
 
     def owes() -> bool:
-        nonlocal sent
+        nonlocal sent, last, looks
         try:
             while True:
                 sent += far.send(chunk)
         except BlockingIOError:
-            return near.outbound.owed > 0
+            now = sent, near.outbound.moved
+            last, looks = now, (looks + 1 if now == last and near.outbound.owed else 0)
+            return looks == 10
 
     await until(owes)
     far.settimeout(SECONDS)

@@ -13,6 +13,7 @@ import pytest_twisted
 from isoproxy.proxy.relay import Ending, PipePool, poller
 from isoproxy.proxy.relay.poller import Poller
 from test.proxy.relay.harness import (
+    arrived,
     connection,
     descriptors_used_up,
     fill,
@@ -39,7 +40,8 @@ async def test_a_client_that_never_reads_blocks_the_backend_and_costs_no_memory(
     pipes = PipePool(limit=limit)
     async with running(pipes=pipes) as relayed:
         before = resident_bytes()
-        sent = await thread(fill, relayed.backend)
+        sent = await stall(relayed, relayed.backend)
+        sent += await thread(fill, relayed.backend)  # no more, or little
         assert sent < 64 * MIB  # what the kernel's own buffers hold, and one chunk
         assert resident_bytes() - before < 16 * MIB
         owed = relayed.relay._ends[0].inbound.owed
@@ -127,6 +129,8 @@ async def test_one_event_moves_a_bounded_amount_and_every_waiting_connection_get
             while greedy.client.send(bytes(64 * KIB)):
                 continue
         modest.client.send(b"x")
+        arrived(greedy.client_leg)
+        arrived(modest.client_leg)
         Poller.of(reactor).doRead()
         assert 0 < greedy.relay.bytes_in - before <= (32 * KIB if limit else 128 * KIB)
         assert modest.relay.bytes_in == 1

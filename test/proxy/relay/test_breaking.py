@@ -98,10 +98,11 @@ async def play(script: Script, pipes: PipePool) -> tuple[RelayResult, bytes, byt
         by_client = Deferred.fromCoroutine(read(relayed.client, script.client_reads))
         await pause(script.after / 1000)
         break_it(script, relayed)
-        await pause(0.01)
-        if not relayed.done.called:  # it was a close, and the other side does not mind a half-closed connection
-            relayed.client.close()
-            relayed.backend.close()
+        if script.breaks.endswith("closes"):
+            await pause(0.01)
+            if not relayed.done.called:  # the other side does not mind a half-closed connection
+                relayed.client.close()
+                relayed.backend.close()
         result = await relayed.result()
         await together(*sends)
         return result, await soon(by_backend), await soon(by_client)

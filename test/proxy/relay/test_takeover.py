@@ -20,6 +20,7 @@ from isoproxy.proxy.relay.poller import Poller, _pollers
 from test.proxy.relay.harness import (
     Leg,
     adopted,
+    arrived,
     connection,
     open_descriptors,
     reactor,
@@ -111,6 +112,7 @@ async def test_what_the_client_has_sent_by_the_start_is_passed_on_at_once() -> N
     async with session() as relayed:
         connection(relayed.client_leg).pauseProducing()
         relayed.client.sendall(b"hello")
+        arrived(relayed.client_leg)
         relayed.start()
         assert relayed.backend.recv(100) == b"hello"  # without a turn of the reactor: it does not run meanwhile
 
