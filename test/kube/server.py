@@ -20,7 +20,7 @@ from twisted.web.server import NOT_DONE_YET, Site
 
 from isoproxy.kube.resources import Json
 
-BOUND = 10.0  # seconds that anything here may take on a busy machine
+BOUND = 40.0  # seconds that anything here may take on a busy machine
 
 
 async def until(condition: Callable[[], object]) -> None:

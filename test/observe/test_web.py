@@ -33,7 +33,7 @@ class Page:
     async def request(self, path: str, method: str = "GET", **options: Any) -> tuple[int, str, str]:
         """Status, content type and body."""
         response = await treq.request(
-            method, f"http://127.0.0.1:{self.port}{path}", agent=Agent(reactor), timeout=10, **options
+            method, f"http://127.0.0.1:{self.port}{path}", agent=Agent(reactor), timeout=40, **options
         )
         content_type = response.headers.getRawHeaders("content-type", [""])[0]
         return response.code, content_type, await response.text()

@@ -35,7 +35,7 @@ from test.memoryapi import MemoryApi, make_core
 from test.proxy.operator import INSTANCE, Operator
 
 reactor: Any = _reactor
-PATIENCE = 20.0
+PATIENCE = 40.0
 """Seconds that anything may take on a busy machine before it is a failure."""
 
 

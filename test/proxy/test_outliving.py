@@ -44,7 +44,7 @@ class TestAssignments:
                 end()
                 await site.pass_time(2.0)
             await site.until(lambda: site.outcomes() == ["backend_reset"])
-            assert client.eof
+            await site.until(lambda: client.eof)
 
     @pytest_twisted.ensureDeferred
     async def test_a_record_that_was_deleted_while_nobody_watched_is_gone_as_well(self) -> None:
