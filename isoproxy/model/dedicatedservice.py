@@ -97,6 +97,7 @@ class DedicatedServiceSpec:
     volume_mounts: tuple[OpenObject, ...] = ()
     readiness_probe: OpenObject = Field(default_factory=dict)
     security_context: OpenObject = Field(default_factory=dict)
+    container_security_context: OpenObject = Field(default_factory=dict)
     priority_class_name: str = ""
     termination_grace_period_seconds: int = Field(default=1, ge=0, le=3600)
     service: ServiceSpec = Field(default_factory=ServiceSpec)

@@ -148,5 +148,5 @@ def _container(service: DedicatedService, *, pod_name: str) -> Json:
         "image": spec.image,
         "ports": [{"name": "main", "containerPort": spec.port, "protocol": "TCP"}],
         "env": ours + list(spec.env),
-        "securityContext": {"allowPrivilegeEscalation": False},
+        "securityContext": {"allowPrivilegeEscalation": False} | spec.container_security_context,
     } | {field: value for field, value in optional.items() if value}

@@ -32,6 +32,7 @@ EVERYTHING: Json = {
     "volumeMounts": [{"name": "v", "mountPath": "/v", "readOnly": True}],
     "readinessProbe": {"tcpSocket": {"port": 8080}},
     "securityContext": {"runAsUser": 1000},
+    "containerSecurityContext": {"capabilities": {"drop": ["ALL"]}},
     "priorityClassName": "high",
     "maxPods": 9,
     "replicas": 0,

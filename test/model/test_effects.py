@@ -33,6 +33,7 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "volumeMounts": ([{"name": "v", "mountPath": "/v"}], {POD}),
     "readinessProbe": ({"tcpSocket": {"port": 1}}, {POD}),
     "securityContext": ({"runAsUser": 1}, {POD}),
+    "containerSecurityContext": ({"readOnlyRootFilesystem": True}, {POD}),
     "priorityClassName": ("low", {POD}),
     "terminationGracePeriodSeconds": (5, {POD}),
     "service.type": ("NodePort", {CLIENTS}),

@@ -31,6 +31,7 @@ EVERYTHING: Json = {
     "volumeMounts": [{"name": "books", "mountPath": "/books", "readOnly": True}],
     "readinessProbe": {"tcpSocket": {"port": 7000}},
     "securityContext": {"runAsNonRoot": True, "runAsUser": 1000},
+    "containerSecurityContext": {"capabilities": {"drop": ["ALL"]}},
     "priorityClassName": "low",
     "terminationGracePeriodSeconds": 0,
     "service": {"type": "NodePort", "port": 9000, "annotations": {"a": "b"}},
@@ -166,6 +167,12 @@ class TestPodFields:
         own = {"seccompProfile": {"type": "Unconfined"}}
         assert pod(securityContext=own)["spec"]["securityContext"] == own
 
+    def test_so_is_that_of_its_container(self) -> None:
+        context = container(**EVERYTHING)["securityContext"]
+        assert context == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+        own = {"allowPrivilegeEscalation": True}
+        assert container(containerSecurityContext=own)["securityContext"] == own
+
     def test_two_pods_of_a_service_differ_in_their_names_only(self) -> None:
         of = service(**EVERYTHING)
         one, other = (manifests.pod(of, record(of, name)) for name in ("chess-x1", "chess-x2"))
@@ -257,7 +264,15 @@ class TestSettingsThatAreNotOurs:
         assert caught.value.field == "service"
 
 
+# The fields of a pod that there were when an earlier operator made the hashes below.
+KNOWN_BEFORE = {field: value for field, value in EVERYTHING.items() if field not in {"containerSecurityContext"}}
+
+
 class TestTemplateHash:
+    @pytest.mark.parametrize(("spec", "digest"), [({}, "be40cdddd1f1"), (KNOWN_BEFORE, "9267a9935ebb")])
+    def test_is_what_earlier_operators_made_so_that_an_upgrade_replaces_no_pod(self, spec: Json, digest: str) -> None:
+        assert manifests.template_hash(service(**spec)) == digest
+
     def test_is_a_short_label_value_and_the_same_for_the_same(self) -> None:
         digest = manifests.template_hash(service(**EVERYTHING))
         assert digest == manifests.template_hash(service(**EVERYTHING))
