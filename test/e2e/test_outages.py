@@ -19,7 +19,7 @@ from test.e2e.oncluster import prepared
 from test.running import program
 from test.running.clients import ask, connected, is_cut
 from test.running.harness import Cluster, Local, dedicated_service, write_manifests
-from test.running.waiting import throughout
+from test.running.waiting import BOUND, eventually, throughout
 
 POOL = 3
 AWAY_SECONDS = 6.0
@@ -28,7 +28,8 @@ AWAY_SECONDS = 6.0
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
-    return write_manifests(tmp_path, dedicated_service("echo", ["echo"], replicas=POOL))
+    patient = {"timeoutSeconds": 120}  # who waits for the end of an outage is not to be turned away
+    return write_manifests(tmp_path, dedicated_service("echo", ["echo"], replicas=POOL, queue=patient))
 
 
 @pytest.fixture
@@ -56,6 +57,7 @@ def check_life_goes_on(
     with connected(address) as session, ExitStack() as outage:
         assert says(session, b"hello")
         parts.api.wait_for_base("echo", POOL, used=1)
+        eventually(lambda: proxy.metric("isoproxy_stock", service="echo") == POOL, "the proxy knows of its stock")
         outage.callback(back)
         without()
         for _ in range(POOL):
@@ -64,8 +66,9 @@ def check_life_goes_on(
         with connected(address) as waiting:
             waiting.sendall(b"am I next?\n")
             throughout(lambda: says(session, b"still here"), "the session goes on", seconds=seconds)
-            assert len(proxy.ended()) == POOL
+            assert len(proxy.outcomes("echo", POOL)) == POOL
             outage.close()
+            waiting.settimeout(BOUND)  # all has to find together again first
             assert program.receive(waiting) == b"am I next?\n"
         assert says(session, b"still here")
     assert proxy.outcomes("echo", POOL + 2) == ["completed"] * (POOL + 2)
