@@ -6,14 +6,17 @@ from pathlib import Path
 
 from test.e2e.apart import GRACE_SECONDS, Apart
 from test.e2e.grounds import Ground
-from test.running.api import LEASES, Api, names
+from test.running.api import LEASES, Api, Json, names
 from test.running.clients import Address, ask, burst, connected, is_cut, who_serves
 from test.running.harness import Local, dedicated_service, write_manifests
 from test.running.waiting import BOUND, eventually
 
 CONNECTIONS = 500
 LEASE_SECONDS = 15
-POOL = 10
+POOL = 16
+"""Of which two proxies have six each in stock, see ``isoproxy/operator/sharing.py``."""
+LAST = 2
+"""Clients that come to a proxy when it is killed: fewer than it has in stock."""
 
 
 def check_one_connection_each(served: list[tuple[str, int]]) -> None:
@@ -53,26 +56,30 @@ def test_two_proxies_serve_hundreds_of_connections_with_a_pod_each(ground: Groun
 def test_the_pods_of_a_killed_proxy_are_never_offered_again(ground: Ground, tmp_path: Path) -> None:
     with two_proxies(ground, tmp_path) as parts, ThreadPoolExecutor() as threads, ExitStack() as clients:
         api = parts.api
+        api.wait_for_base("who", POOL)
         doomed, other = parts.proxies
         instance = parts.instance(doomed)
         its_client = clients.enter_context(connected(parts.addresses[0]))
         its_pod = ask(its_client, b"who?").split()[0].decode()
-        eventually(lambda: phases(api).get(its_pod) == "InUse", "the connection is recorded")
+        api.wait_for_base("who", POOL, used=1)
+        eventually(lambda: len(stock_of(api, instance)) > 2 * LAST, "it has its part of the pool")
 
         # The other one is busy, and this one with its last clients, when it goes.
         elsewhere = threads.submit(burst, parts.addresses[1], connections=ground.crowd // 2, at_once=25)
         eventually(lambda: len(other.ended()) >= ground.crowd // 10, "the other one is busy")
-        last = [threads.submit(who_serves, parts.addresses[0]) for _ in range(2)]
+        last = [threads.submit(who_serves, parts.addresses[0]) for _ in range(LAST)]
         doomed.kill()
         assert is_cut(its_client)
-        left = [record for record in api.records("who") if record["spec"]["proxy"] == instance]
+        left = records_of(api, instance)
         assert its_pod in names(left)
-        stock = names([record for record in left if record["status"]["phase"] == "Idle"])
-        assert len(stock) > len(last)
+        stock = stock_of(api, instance)
+        assert len(stock) > LAST
 
         check_one_connection_each([future.result() for future in last if future.exception() is None])
         asked = [who_serves(address) for address in addresses(api, stock)]
-        assert len([pod for pod, number in asked if number > 1]) <= len(last), "only its own clients had one before us"
+        assert len([pod for pod, number in asked if number > 1]) <= LAST, "only its own clients had one before us"
+        lost = [record for record in records_of(api, instance) if record["status"]["phase"] == "InUse"]
+        assert its_pod in names(lost)
         served_elsewhere = elsewhere.result()
         check_one_connection_each(served_elsewhere)
         assert not names(left) & {pod for pod, _ in served_elsewhere}
@@ -82,8 +89,8 @@ def test_the_pods_of_a_killed_proxy_are_never_offered_again(ground: Ground, tmp_
             lambda: not names(left) & names(api.pods("who")), "the pods of the dead are gone", within=gone_within
         )
         api.wait_for_base("who", POOL)
-        eventually(lambda: len(api.items(LEASES)) == 1, "its Lease is gone")
-        assert parts.operator.metric("isoproxy_connections_total", outcome="proxy_lost") == 1
+        eventually(lambda: len(api.items(LEASES, labelSelector="soh.re/service=who")) == 1, "its Lease is gone")
+        assert parts.operator.metric("isoproxy_connections_total", outcome="proxy_lost") == len(lost)
         parts.stop()
 
 
@@ -93,5 +100,10 @@ def addresses(api: Api, wanted: set[str]) -> list[Address]:
     return [(pod["status"]["podIP"], pod["spec"]["containers"][0]["ports"][0]["containerPort"]) for pod in pods]
 
 
-def phases(api: Api) -> dict[str, str]:
-    return {record["metadata"]["name"]: record["status"]["phase"] for record in api.records("who")}
+def records_of(api: Api, instance: str) -> list[Json]:
+    return [record for record in api.records("who") if record["spec"]["proxy"] == instance]
+
+
+def stock_of(api: Api, instance: str) -> set[str]:
+    """Return the pods of a proxy that nobody uses, as far as it is recorded."""
+    return names([record for record in records_of(api, instance) if record["status"]["phase"] == "Idle"])
