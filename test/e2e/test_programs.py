@@ -64,8 +64,10 @@ def test_redis_benchmark_runs_twenty_connections_to_the_end(machine: Whole, redi
 @pytest.mark.parametrize("ground", ["embedded"], indirect=True)
 @pytest.mark.needs_program("curl")
 def test_every_page_of_a_web_server_comes_from_a_pod_of_its_own(machine: Whole) -> None:
-    machine.serve(example("http"))
+    manifest = example("http")
+    machine.serve(manifest)
     ((host, port),) = machine.api.endpoints("http")
+    machine.api.wait_for_base("http", manifest["spec"]["replicas"])
     command = ["curl", "--silent", "--show-error", "--fail", "--max-time", "20", f"http://{host}:{port}/"]
     pages = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2)]
     pods = [page.split()[5].rstrip(",") for page in pages]
