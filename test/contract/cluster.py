@@ -26,8 +26,8 @@ from isoproxy.kube.transport import ApiEndpoint, make_agent
 
 reactor: Any = global_reactor
 
-BOUND = 20.0  # seconds that a test waits for anything
-SHORT_WATCH = Limits(watch=4.0)
+BOUND = 40.0  # seconds that a test waits for anything
+SHORT_WATCH = Limits(watch=8.0)
 SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 T = TypeVar("T")
 Forget = Callable[[KubeClient, Resource, str, str], Awaitable[None]]

@@ -77,7 +77,7 @@ async def test_what_is_owned_goes_with_its_owner(space: Space) -> None:
     async def gone() -> bool:
         return not {"child", "grandchild"} & set(await space.names(CONFIG_MAPS))
 
-    await until(gone, 60.0)
+    await until(gone, 90.0)
     assert "other" in await space.names(CONFIG_MAPS)
 
 
@@ -90,4 +90,4 @@ async def test_what_is_owned_by_nothing_that_lives_goes(space: Space) -> None:
     async def gone() -> bool:
         return "late" not in await space.names(CONFIG_MAPS)
 
-    await until(gone, 60.0)
+    await until(gone, 90.0)

@@ -54,7 +54,7 @@ async def test_what_comes_to_match_is_added_and_what_ceases_to_is_deleted(space:
 async def test_a_watch_from_nowhere_begins_with_what_there_is(space: Space) -> None:
     for name in ("a", "b"):
         await space.create(space.widgets, space.widget(name))
-    events = await space.cluster.streamed(f"{space.path(space.widgets)}?watch=1&timeoutSeconds=1")
+    events = await space.cluster.streamed(f"{space.path(space.widgets)}?watch=1&timeoutSeconds=3")
     assert [(event["type"], event["object"]["metadata"]["name"]) for event in events] == [
         ("ADDED", "a"),
         ("ADDED", "b"),
@@ -66,7 +66,7 @@ async def test_a_watched_table_says_its_columns_once(space: Space) -> None:
     version = (await space.create(space.widgets, space.widget(size=1)))["metadata"]["resourceVersion"]
     for size in (2, 3):
         await space.patch(space.widgets, "one", {"spec": {"size": size}})
-    url = f"{space.path(space.widgets)}?watch=1&timeoutSeconds=1&resourceVersion={version}"
+    url = f"{space.path(space.widgets)}?watch=1&timeoutSeconds=3&resourceVersion={version}"
     first, second = await space.cluster.streamed(url, Accept=TABLE)
     assert row(first["object"], "one")["Size"] == 2
     assert not second["object"].get("columnDefinitions")
