@@ -95,11 +95,17 @@ def test_an_older_kubernetes_gets_what_it_knows() -> None:
         template(None, "--kube-version=1.18.0")
     old = list(yaml.safe_load_all(template({"podDisruptionBudget.enabled": True}, "--kube-version=1.19.0")))
     assert look(old, "PodDisruptionBudget apiVersion") == "policy/v1beta1"
-    assert of_kind(old, "ValidatingAdmissionPolicy") == []
     arguments = "Deployment spec.template.spec.containers.0.args"
     assert "--no-disruption-budgets" in look(old, arguments)
     for version in ("1.21.0", "1.35.0"):
         assert "--no-disruption-budgets" not in look(rendered(None, f"--kube-version={version}"), arguments)
+
+
+@pytest.mark.parametrize(("version", "policies"), [("1.29.14", 0), ("1.30.0", 2), ("1.35.0", 2)])
+def test_proxies_are_kept_apart_wherever_the_server_can(version: str, policies: int) -> None:
+    found = rendered(None, f"--kube-version={version}")
+    for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"):
+        assert len(of_kind(found, kind)) == policies
 
 
 def without(field: str, value: Any) -> Any:
