@@ -15,8 +15,9 @@ from twisted.python import usage
 
 from isoproxy.app import Application
 from isoproxy.kube.config import ConfigError, Connection, load_connection, own_namespace
+from isoproxy.model.dedicatedservice import PullPolicy
 from isoproxy.model.leaderlease import LEASE_NAME
-from isoproxy.model.proxies import ProxyImage, PullPolicy
+from isoproxy.model.proxies import ProxyImage
 from isoproxy.model.proxyaccess import API_SERVER_PORTS
 from isoproxy.settings import Local, Role, ServiceName, Settings
 

@@ -6,7 +6,8 @@ import pytest
 from twisted.python import usage
 
 from isoproxy.kube.config import own_namespace
-from isoproxy.model.proxies import ProxyImage, PullPolicy
+from isoproxy.model.dedicatedservice import PullPolicy
+from isoproxy.model.proxies import ProxyImage
 from isoproxy.settings import Role, ServiceName, Settings
 from isoproxy.tap import Options, makeService
 

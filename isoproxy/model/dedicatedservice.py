@@ -9,6 +9,7 @@ from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.networks import Network
 from isoproxy.model.parsing import InvalidObject, OpenObject, model, parse
 from isoproxy.model.pod import Condition
+from isoproxy.model.podmetadata import PodAnnotations, PodLabels
 
 UNLIMITED_POOL_CEILING = 1000
 """The bound on pods of a service that names none: clients must not be able to make a cluster grow without limit."""
@@ -30,6 +31,14 @@ class ExternalTrafficPolicy(Enum):
     LOCAL = "Local"
 
 
+class PullPolicy(Enum):
+    """When a node asks for an image anew."""
+
+    IF_NOT_PRESENT = "IfNotPresent"
+    ALWAYS = "Always"
+    NEVER = "Never"
+
+
 @model
 class ServiceSpec:
     """Where clients connect. All but the port is for the proxies' Service on a cluster."""
@@ -49,6 +58,11 @@ class ProxySpec:
 
     replicas: int = Field(default=1, ge=1, le=1000)
     resources: OpenObject = Field(default_factory=dict)
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: tuple[OpenObject, ...] = ()
+    priority_class_name: str = ""
+    pod_labels: PodLabels = Field(default_factory=dict)
+    pod_annotations: PodAnnotations = Field(default_factory=dict)
 
 
 @model
@@ -88,6 +102,7 @@ class DedicatedServiceSpec:
     args: tuple[str, ...] = ()
     env: tuple[OpenObject, ...] = ()
     resources: OpenObject = Field(default_factory=dict)
+    image_pull_policy: PullPolicy | None = None
     image_pull_secrets: tuple[OpenObject, ...] = ()
     node_selector: dict[str, str] = Field(default_factory=dict)
     tolerations: tuple[OpenObject, ...] = ()
@@ -99,6 +114,8 @@ class DedicatedServiceSpec:
     security_context: OpenObject = Field(default_factory=dict)
     container_security_context: OpenObject = Field(default_factory=dict)
     priority_class_name: str = ""
+    pod_labels: PodLabels = Field(default_factory=dict)
+    pod_annotations: PodAnnotations = Field(default_factory=dict)
     termination_grace_period_seconds: int = Field(default=1, ge=0, le=3600)
     service: ServiceSpec = Field(default_factory=ServiceSpec)
     proxy: ProxySpec = Field(default_factory=ProxySpec)

@@ -22,7 +22,7 @@ _CLUSTER_DNS: Json = {
 
 def template_hash(service: DedicatedService) -> str:
     """Return a short hash of everything of the spec that shapes a pod; equal hashes mean interchangeable pods."""
-    shape = json.dumps(_pod_spec(service, pod_name=""), sort_keys=True, default=str)
+    shape = json.dumps(_pod_spec(service, pod_name="") | _asked_metadata(service), sort_keys=True, default=str)
     return hashlib.sha256(shape.encode()).hexdigest()[:12]
 
 
@@ -51,13 +51,15 @@ def pod(service: DedicatedService, record: IsolationPod) -> Json:
         "controller": True,
     }
     ours = {names.LABEL_ROLE: names.ROLE_POD, names.LABEL_TEMPLATE: record.template}
+    asked = _asked_metadata(service)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {
+        "metadata": asked
+        | {
             "name": record.metadata.name,
             "namespace": record.metadata.namespace,
-            "labels": labels(service) | labels_for_people(service) | ours,
+            "labels": asked.get("labels", {}) | labels(service) | labels_for_people(service) | ours,
             "ownerReferences": [owner],
         },
         "spec": _pod_spec(service, pod_name=record.metadata.name),
@@ -106,6 +108,12 @@ def settings_config_map(service: DedicatedService, *, listen_port: int | None = 
     }
 
 
+def _asked_metadata(service: DedicatedService) -> Json:
+    """Return what a service's pods have on them beside what is ours: no more than was asked for."""
+    asked = {"labels": service.spec.pod_labels, "annotations": service.spec.pod_annotations}
+    return {field: value for field, value in asked.items() if value}
+
+
 def _pod_spec(service: DedicatedService, *, pod_name: str) -> Json:
     spec = service.spec
     optional: dict[str, Any] = {
@@ -129,7 +137,9 @@ def _pod_spec(service: DedicatedService, *, pod_name: str) -> Json:
 
 def _container(service: DedicatedService, *, pod_name: str) -> Json:
     spec = service.spec
+    policy = spec.image_pull_policy
     optional: dict[str, Any] = {
+        "imagePullPolicy": policy.value if policy is not None else "",
         "command": list(spec.command),
         "args": list(spec.args),
         "resources": spec.resources,

@@ -14,6 +14,11 @@ LABEL_TEMPLATE: Final = f"{GROUP}/template"
 LABEL_ROLE: Final = f"{GROUP}/role"
 """``pod`` on isolated pods, ``proxy`` on the pods of a proxy Deployment: what NetworkPolicies select on."""
 
+LABEL_APP_NAME: Final = "app.kubernetes.io/name"
+LABEL_APP_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+LABEL_APP_COMPONENT: Final = "app.kubernetes.io/component"
+"""The usual labels, for people to select on."""
+
 ANNOTATION_RECALL: Final = f"{GROUP}/recall"
 ANNOTATION_QUEUED: Final = f"{GROUP}/queued"
 ANNOTATION_HELD: Final = f"{GROUP}/held"

@@ -12,12 +12,12 @@ def labels(service: DedicatedService) -> dict[str, str]:
 
 def labels_for_people(service: DedicatedService) -> dict[str, str]:
     """Return the usual labels, for people to select on: ours are for our own selectors."""
-    return {"app.kubernetes.io/name": service.metadata.name, "app.kubernetes.io/managed-by": "isoproxy"}
+    return {names.LABEL_APP_NAME: service.metadata.name, names.LABEL_APP_MANAGED_BY: "isoproxy"}
 
 
 def proxy_labels(service: DedicatedService) -> dict[str, str]:
     """Return the labels of what a service's proxies are made of."""
-    return labels(service) | labels_for_people(service) | {"app.kubernetes.io/component": "proxy"}
+    return labels(service) | labels_for_people(service) | {names.LABEL_APP_COMPONENT: "proxy"}
 
 
 def proxy_selector(service: DedicatedService) -> Json:

@@ -1,10 +1,9 @@
 """The proxies of a service on a cluster: the Deployment, the Service that clients connect to, and what guards both."""
 
-import enum
 from dataclasses import dataclass
 
 from isoproxy.model import names
-from isoproxy.model.dedicatedservice import DedicatedService
+from isoproxy.model.dedicatedservice import DedicatedService, PullPolicy
 from isoproxy.model.ownership import proxy_labels, proxy_metadata, proxy_selector
 from isoproxy.model.parsing import Json
 from isoproxy.model.proxyaccess import API_SERVER_PORTS, CLIENTS_PORT, HEALTH_PORT, METRICS_PORT
@@ -26,14 +25,6 @@ BACKLOG = 1024
 """Connections that may arrive between two turns of a proxy's reactor."""
 DEFAULT_RESOURCES: Json = {"requests": {"cpu": "100m", "memory": "128Mi"}}
 """Without any a proxy would be the first to be killed where memory is short, with everybody's connections."""
-
-
-class PullPolicy(enum.Enum):
-    """When a node asks for an image anew."""
-
-    IF_NOT_PRESENT = "IfNotPresent"
-    ALWAYS = "Always"
-    NEVER = "Never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +68,7 @@ def deployment(service: DedicatedService, image: ProxyImage) -> Json:
             "progressDeadlineSeconds": START_SECONDS,
             # One more first, then one less: clients always find as many as were asked for.
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-            "template": {
-                "metadata": {"labels": proxy_labels(service) | selector["matchLabels"]},
-                "spec": _pod_spec(service, image),
-            },
+            "template": {"metadata": _pod_metadata(service), "spec": _pod_spec(service, image)},
         },
     }
 
@@ -125,8 +113,21 @@ def disruption_budget(service: DedicatedService) -> Json:
     }
 
 
+def _pod_metadata(service: DedicatedService) -> Json:
+    asked = service.spec.proxy
+    ours = proxy_labels(service) | proxy_selector(service)["matchLabels"]
+    annotations = {"annotations": asked.pod_annotations} if asked.pod_annotations else {}
+    return {"labels": asked.pod_labels | ours} | annotations
+
+
 def _pod_spec(service: DedicatedService, image: ProxyImage) -> Json:
-    secrets = [{"name": name} for name in image.pull_secrets]
+    asked = service.spec.proxy
+    optional = {
+        "imagePullSecrets": [{"name": name} for name in image.pull_secrets],
+        "nodeSelector": asked.node_selector,
+        "tolerations": list(asked.tolerations),
+        "priorityClassName": asked.priority_class_name,
+    }
     spread = {
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",
@@ -141,7 +142,7 @@ def _pod_spec(service: DedicatedService, image: ProxyImage) -> Json:
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "topologySpreadConstraints": [spread],
         "containers": [_container(service, image)],
-    } | ({"imagePullSecrets": secrets} if secrets else {})
+    } | {field: value for field, value in optional.items() if value}
 
 
 def _container(service: DedicatedService, image: ProxyImage) -> Json:

@@ -13,6 +13,7 @@ _BOUNDS = (
     ("minLength", "at least {} characters"),
     ("maxLength", "at most {} characters"),
     ("maxItems", "at most {} entries"),
+    ("maxProperties", "at most {} entries"),
     ("enum", "one of {}"),
 )
 _OURS = ("spec.queue", "spec.session")
@@ -36,7 +37,7 @@ def _section(definition: Json) -> str:
     rows = [row for part in ("spec", "status") for row in _rows(part, schema["properties"][part])]
     short = ", ".join(f"`{name}`" for name in names.get("shortNames", ()))
     title = f"\n## {names['kind']} ({definition['spec']['group']}/{version['name']}; {short})\n"
-    rules = [f"- {rule['message']}" for rule in _rules(schema)]
+    rules = list(dict.fromkeys(f"- {rule['message']}" for rule in _rules(schema)))
     return "\n".join(
         [
             title,

@@ -77,7 +77,8 @@ def type_differences(hint: Any, schema: Json, path: str) -> Iterator[str]:
         expected = {"type": "array"}
         yield from type_differences(arguments[0], schema.get("items", {}), f"{path}[]")
     elif origin is dict and arguments == (str, str):
-        expected = {"type": "object", "additionalProperties": {"type": "string"}}
+        expected = {"type": "object"}
+        yield from type_differences(str, schema.get("additionalProperties", {}), f"{path}{{}}")
     elif origin is dict or hint is OpenObject:  # passed on as it is
         expected = {"type": "object"}
     elif hint is Network:

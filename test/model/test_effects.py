@@ -24,6 +24,7 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "args": (["--fast"], {POD}),
     "env": ([{"name": "LEVEL", "value": "3"}], {POD}),
     "resources": ({"limits": {"cpu": "1"}}, {POD}),
+    "imagePullPolicy": ("Always", {POD}),
     "imagePullSecrets": ([{"name": "pull"}], {POD}),
     "nodeSelector": ({"disk": "ssd"}, {POD}),
     "tolerations": ([{"operator": "Exists"}], {POD}),
@@ -35,6 +36,8 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "securityContext": ({"runAsUser": 1}, {POD}),
     "containerSecurityContext": ({"readOnlyRootFilesystem": True}, {POD}),
     "priorityClassName": ("low", {POD}),
+    "podLabels": ({"team": "games"}, {POD}),
+    "podAnnotations": ({"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}, {POD}),
     "terminationGracePeriodSeconds": (5, {POD}),
     "service.type": ("NodePort", {CLIENTS}),
     "service.port": (7000, {SETTINGS, CLIENTS}),
@@ -45,6 +48,11 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "service.externalTrafficPolicy": ("Local", {CLIENTS}),
     "proxy.replicas": (2, {PROXIES}),
     "proxy.resources": ({"limits": {"cpu": "1"}}, {PROXIES}),
+    "proxy.nodeSelector": ({"disk": "ssd"}, {PROXIES}),
+    "proxy.tolerations": ([{"operator": "Exists"}], {PROXIES}),
+    "proxy.priorityClassName": ("high", {PROXIES}),
+    "proxy.podLabels": ({"team": "games"}, {PROXIES}),
+    "proxy.podAnnotations": ({"karpenter.sh/do-not-disrupt": "true"}, {PROXIES}),
     "queue.timeoutSeconds": (1, {SETTINGS}),
     "queue.maxLength": (0, {SETTINGS}),
     "session.connectTimeoutSeconds": (1, {SETTINGS}),
@@ -75,7 +83,7 @@ def effects(of: DedicatedService) -> dict[str, Any]:
     scene.stand()
     image = proxies.ProxyImage("isoproxy:1")
     return {
-        POD: pod["spec"],
+        POD: pod,
         "template": template,
         RECORD: record,
         POLICY: manifests.network_policy(of),

@@ -22,6 +22,7 @@ EVERYTHING: Json = {
     "args": ["--listen", "$(POD_IP):$(PORT)"],
     "env": [{"name": "LEVEL", "value": "3"}, {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}],
     "resources": {"limits": {"memory": "64Mi", "cpu": "500m"}, "requests": {"cpu": "100m"}},
+    "imagePullPolicy": "IfNotPresent",
     "imagePullSecrets": [{"name": "pull"}],
     "nodeSelector": {"disk": "ssd"},
     "tolerations": [{"key": "games", "operator": "Exists", "effect": "NoSchedule", "tolerationSeconds": 5}],
@@ -33,8 +34,19 @@ EVERYTHING: Json = {
     "securityContext": {"runAsNonRoot": True, "runAsUser": 1000},
     "containerSecurityContext": {"capabilities": {"drop": ["ALL"]}},
     "priorityClassName": "low",
+    "podLabels": {"team": "games"},
+    "podAnnotations": {"karpenter.sh/do-not-disrupt": "true"},
     "terminationGracePeriodSeconds": 0,
     "service": {"type": "NodePort", "port": 9000, "annotations": {"a": "b"}},
+    "proxy": {
+        "replicas": 2,
+        "resources": {"limits": {"memory": "1Gi"}},
+        "nodeSelector": {"net": "fast"},
+        "tolerations": [{"key": "edge", "operator": "Exists"}],
+        "priorityClassName": "high",
+        "podLabels": {"team": "edge"},
+        "podAnnotations": {"sidecar.istio.io/inject": "false"},
+    },
     "queue": {"timeoutSeconds": 5, "maxLength": 6},
     "session": {"connectTimeoutSeconds": 1, "idleTimeoutSeconds": 2, "maxDurationSeconds": 3},
     "network": {"allowDNS": True, "allowedCIDRs": ["10.0.0.0/8", "fd00::/8"]},
@@ -152,7 +164,9 @@ class TestPodFields:
     def test_further_pod_fields_are_too(self, field: str) -> None:
         assert pod(**EVERYTHING)["spec"][field] == EVERYTHING[field]
 
-    @pytest.mark.parametrize("field", ["image", "command", "args", "resources", "volumeMounts", "readinessProbe"])
+    @pytest.mark.parametrize(
+        "field", ["image", "imagePullPolicy", "command", "args", "resources", "volumeMounts", "readinessProbe"]
+    )
     def test_container_fields_are_passed_on_as_they_are(self, field: str) -> None:
         assert container(**EVERYTHING)[field] == EVERYTHING[field]
 
@@ -172,6 +186,13 @@ class TestPodFields:
         assert context == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
         own = {"allowPrivilegeEscalation": True}
         assert container(containerSecurityContext=own)["securityContext"] == own
+
+    def test_the_service_s_labels_and_annotations_are_beside_ours(self) -> None:
+        asked, bare = pod(**EVERYTHING)["metadata"], pod()["metadata"]
+        assert asked["annotations"] == EVERYTHING["podAnnotations"]
+        assert "annotations" not in bare
+        assert set(asked["labels"]) == {"team", *bare["labels"]}
+        assert asked["labels"]["team"] == "games"
 
     def test_two_pods_of_a_service_differ_in_their_names_only(self) -> None:
         of = service(**EVERYTHING)
@@ -265,7 +286,8 @@ class TestSettingsThatAreNotOurs:
 
 
 # The fields of a pod that there were when an earlier operator made the hashes below.
-KNOWN_BEFORE = {field: value for field, value in EVERYTHING.items() if field not in {"containerSecurityContext"}}
+NEW = {"containerSecurityContext", "imagePullPolicy", "podLabels", "podAnnotations"}
+KNOWN_BEFORE = {field: value for field, value in EVERYTHING.items() if field not in NEW}
 
 
 class TestTemplateHash:

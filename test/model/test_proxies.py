@@ -7,9 +7,9 @@ import pytest
 from kubernetes.client import V1Deployment, V1PodDisruptionBudget, V1Service
 
 from isoproxy.model import manifests, names, proxies, proxyaccess
-from isoproxy.model.dedicatedservice import DedicatedService
+from isoproxy.model.dedicatedservice import DedicatedService, PullPolicy
 from isoproxy.model.parsing import Json
-from isoproxy.model.proxies import ProxyImage, PullPolicy
+from isoproxy.model.proxies import ProxyImage
 from isoproxy.model.proxysettings import ProxySettings
 from isoproxy.proxy import service as proxy_service
 from isoproxy.tap import Options
@@ -131,6 +131,26 @@ class TestDeployment:
         assert container()["resources"]["requests"]["memory"]
         asked = {"limits": {"memory": "1Gi"}}
         assert container(proxy={"resources": asked})["resources"] == asked
+
+    def test_a_service_says_where_its_proxies_run_and_what_is_on_them_beside_ours(self) -> None:
+        asked, found = EVERYTHING["proxy"], template(**EVERYTHING)
+        for field in ("nodeSelector", "tolerations", "priorityClassName"):
+            assert found["spec"][field] == asked[field]
+        assert found["metadata"]["annotations"] == asked["podAnnotations"]
+        assert found["metadata"]["labels"] == template()["metadata"]["labels"] | {"team": "edge"}
+
+    def test_says_no_more_than_was_asked_for_so_that_an_upgrade_rolls_no_proxy_out(self) -> None:
+        assert set(template()) == {"metadata", "spec"}
+        assert set(template()["metadata"]) == {"labels"}
+        assert set(template()["spec"]) == {
+            "serviceAccountName",
+            "automountServiceAccountToken",
+            "enableServiceLinks",
+            "terminationGracePeriodSeconds",
+            "securityContext",
+            "topologySpreadConstraints",
+            "containers",
+        }
 
     def test_is_pulled_as_the_operator_was_told(self) -> None:
         image = ProxyImage("r.example/isoproxy:2", PullPolicy.ALWAYS, ("one", "two"))
