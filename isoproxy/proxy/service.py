@@ -202,8 +202,8 @@ class ProxyService(Service):
 
     def apply(self, settings: ProxySettings) -> None:
         """Use other limits for new connections, and listen on another port; connections there are go on."""
-        if self._draining is not None:
-            return
+        if self._draining is not None or settings == self.settings:
+            return  # nothing new, as a rule: a change of a service's status comes here too
         self.settings = settings
         self._sessions.apply(settings)
         self._listener.open(settings.listen_port)

@@ -63,15 +63,20 @@ class Sweep:
         """``function`` is given the time."""
         self._time = time
         self._function = function
+        self._interval: float | None = None
         self._timer: IDelayedCall | None = None
 
     def every(self, seconds: float) -> None:
-        """Sweep with this interval from now on."""
+        """Sweep with this interval from now on; nothing happens if that is so already."""
+        if seconds == self._interval:
+            return  # begun anew each time, one that is told more often than it sweeps would never sweep
         self.stop()
+        self._interval = seconds
         self._timer = self._time.call_later(seconds, self._wake, seconds)
 
     def stop(self) -> None:
         """Sweep no more; idempotent."""
+        self._interval = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

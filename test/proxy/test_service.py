@@ -1,8 +1,11 @@
 """One proxy with real sockets: a pod for each connection, and one outcome for each."""
 
+from dataclasses import replace
+
 import pytest_twisted
 
 from isoproxy.model import names
+from isoproxy.model.dedicatedservice import QueueSpec
 from test.proxy.net import Site, running, site_settings
 
 
@@ -71,6 +74,15 @@ class TestLimits:
             await site.until(lambda: silent.lost)
             assert silent.was_reset
             assert busy.lost is None
+
+    @pytest_twisted.ensureDeferred
+    async def test_silence_ends_a_connection_though_other_settings_come_all_the_time(self) -> None:
+        async with running(settings=site_settings(idle_timeout_seconds=60)) as site:
+            await site.talking_to("a")
+            for second in range(66):
+                site.service.apply(replace(site.service.settings, queue=QueueSpec(timeout_seconds=30 + second)))
+                await site.pass_time(1.0, step=1.0)
+            assert site.outcomes() == ["idle_timeout"]
 
     @pytest_twisted.ensureDeferred
     async def test_no_connection_lasts_longer_than_allowed(self) -> None:

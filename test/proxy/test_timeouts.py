@@ -77,6 +77,19 @@ def test_a_sweep_goes_on_whatever_it_raises_and_follows_a_new_interval() -> None
     assert not clock.getDelayedCalls()
 
 
+def test_the_same_interval_told_again_and_again_puts_nothing_off() -> None:
+    clock, times = Clock(), list[float]()
+    sweeping = Sweep(time=TimeSource.simulated(clock), function=times.append)
+    for _ in range(8):
+        sweeping.every(2.0)
+        clock.advance(0.5)
+    assert times == [2.0, 4.0]
+    sweeping.stop()
+    sweeping.every(2.0)
+    clock.pump([1.0] * 2)
+    assert times == [2.0, 4.0, 6.0], "one that was stopped begins again"
+
+
 def test_after_a_standstill_the_reactor_hears_what_has_come_before_a_sweep_looks() -> None:
     clock, order = Clock(), list[str]()
     sweeping = Sweep(time=TimeSource.simulated(clock), function=lambda now: order.append(f"swept at {now}"))
