@@ -141,7 +141,8 @@ class Sandbox:
         try:
             # The holder ends when its child has, and that one, the first in here, when all the others have.
             for child in Path(f"/proc/{self.holder}/task/{self.holder}/children").read_text().split():
-                os.kill(int(child), signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it was about to end
+                    os.kill(int(child), signal.SIGKILL)
             waiting = select.poll()
             waiting.register(holder, select.POLLIN)
             if not waiting.poll(_END_SECONDS * 1000):

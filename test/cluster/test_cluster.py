@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,8 @@ pytestmark = pytest.mark.needs_cluster("node")
 
 NAME = f"harness-{os.getpid()}"
 CLUSTER = (sys.executable, "-m", "test.cluster")
+LONG = ("sleep", f"600.{os.getpid()}")
+"""A command that goes on, and is nobody else's."""
 
 
 @pytest.fixture(autouse=True)
@@ -36,16 +39,22 @@ def nothing_left() -> Iterator[None]:
     yield
     if (left := Cluster.find(NAME)) is not None:
         left.down()
-    assert leftovers() == []
+    check_nothing_left()
 
 
-def leftovers() -> list[str]:
-    """Return what there is of the cluster on this machine: processes, mounts, control groups, files."""
+def check_nothing_left() -> None:
+    """Fail for what there is of the cluster on this machine: mounts, control groups, files, processes."""
     found = [line for line in Path("/proc/self/mounts").read_text().splitlines() if f"/{NAME}" in line]
     for pattern in ("", "*/"):  # version 2 and 1
         found += map(str, Path("/sys/fs/cgroup").glob(f"{pattern}isoproxy-{NAME}"))
     found += map(str, Path(tempfile.gettempdir()).glob(f"isoproxy-cluster-*/{NAME}"))
-    return found + processes(f"/{NAME}/")
+    assert found == []
+
+    def no_process() -> bool:
+        assert processes(f"/{NAME}/") == []
+        return True
+
+    eventually(no_process, "no process is left")  # who stands at a part's door ends after it
 
 
 def processes(text: str) -> list[str]:
@@ -58,11 +67,11 @@ def machine() -> dict[str, str]:
     commands = {
         "addresses": "ip -brief address",
         "routes": "ip route show table all",
-        "rules": "nft list ruleset",
+        "rules": "nft --stateless list ruleset",
         "hosts": "ip netns list",
     }
     return {
-        what: subprocess.run(command.split(), capture_output=True, text=True, check=True).stdout
+        what: re.sub(r" expires \w+", "", subprocess.check_output(command.split(), text=True))
         for what, command in commands.items()
     } | {name: Path("/proc/sys", name).read_text() for name in ("net/ipv4/ip_forward", *mounts.KERNEL)}
 
@@ -85,29 +94,32 @@ def test_a_node_runs_a_pod_that_both_hosts_beside_it_reach_and_leaves_nothing() 
     assert command("up", "--level=node").returncode == 0
     run = ["run", "one", "--image=isoproxy.test/tool:1", "--port=8080", "--expose", "--restart=Never", "--", "who"]
     assert command("exec", "kubectl", *run).returncode == 0
-    ready = command("exec", "kubectl", "wait", "pod/one", "--for=condition=Ready", "--timeout=30s")
+    ready = command("exec", "kubectl", "wait", "pod/one", "--for=condition=Ready", "--timeout=60s")
     assert ready.stdout == "pod/one condition met\n", ready
     address = command("exec", "kubectl", "get", "service/one", "--output=jsonpath={.spec.clusterIP}").stdout
-    for host in ("", "client", "internet"):
-        ask = f"exec 3<>/dev/tcp/{address}/8080; echo who >&3; read answer <&3; echo $answer"
+    ask = f"exec 3<>/dev/tcp/{address}/8080; echo who >&3; read answer <&3; echo $answer"
+
+    def answers(host: str) -> bool:
         asked = command("exec", f"--at={host}", "bash", "-c", ask)
-        assert asked.stdout.startswith("one "), (host, asked)
+        assert asked.stdout.startswith("one "), asked
+        return True
+
+    for host in ("", "client", "internet"):
+        eventually(partial(answers, host), f"the pod answers at its service's address, asked from {host or 'the node'}")
     assert machine() == before
     cluster = Cluster.find(NAME)
     assert cluster is not None
     networks = networks_of(cluster)
     assert os.readlink("/proc/self/ns/net") not in networks
     with (
-        subprocess.Popen(cluster.sandbox.at("client", "sleep", "600")) as guest,
-        subprocess.Popen(
-            [*CLUSTER, "exec", f"--name={NAME}", "--at=client", "--", "sleep", "600"], cwd=TREE
-        ) as visitor,
+        subprocess.Popen(cluster.sandbox.at("client", *LONG)) as guest,
+        subprocess.Popen([*CLUSTER, "exec", f"--name={NAME}", "--at=client", "--", *LONG], cwd=TREE) as visitor,
     ):
-        eventually(lambda: len(re.findall(r"^\d+ sleep 600 $", "\n".join(processes("sleep")), re.M)) == 2, "both run")
+        eventually(lambda: [proc.command(pid).split() for pid in proc.processes()].count([*LONG]) == 2, "both run")
         assert command("down").returncode == 0
         assert (guest.wait(BOUND), visitor.wait(BOUND)) == (-signal.SIGKILL, -signal.SIGKILL)
-    assert leftovers() == []
-    assert networks.isdisjoint(networks_in_use())
+    check_nothing_left()
+    assert networks.isdisjoint(networks_in_use(proc.processes()))
     assert machine() == before
 
 
@@ -115,15 +127,15 @@ def networks_of(cluster: Cluster) -> set[str]:
     """Return the networks of all processes of a cluster: none of them listens anywhere else."""
     pids = [pid for pid in proc.processes() if cluster.sandbox.holds(pid)]
     assert len(pids) > len(cluster.processes.names())
-    return {os.readlink(f"/proc/{pid}/ns/net") for pid in pids}
+    return networks_in_use(pids)
 
 
-def networks_in_use() -> set[str]:
-    """Return the networks of all processes of this machine."""
+def networks_in_use(pids: Iterable[int]) -> set[str]:
+    """Return the networks of processes; any of these may have ended by now."""
     found = set()
-    for entry in filter(str.isdigit, os.listdir("/proc")):
+    for pid in pids:
         with suppress(OSError):
-            found.add(os.readlink(f"/proc/{entry}/ns/net"))
+            found.add(os.readlink(f"/proc/{pid}/ns/net"))
     return found
 
 
@@ -200,7 +212,7 @@ def test_a_part_that_hangs_can_go_on_be_killed_or_go_down_with_its_cluster() -> 
     cluster.start(etcd(cluster.files, program("etcd")))
     hang()
     cluster.down()
-    assert leftovers() == []
+    check_nothing_left()
 
 
 def test_a_part_that_does_not_start_is_an_error_with_its_last_words(tmp_path: Path) -> None:
