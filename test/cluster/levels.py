@@ -62,6 +62,7 @@ def _start_node(cluster: Cluster, programs: dict[str, Path]) -> None:
     )
     kubectl("wait", "--for=create", f"node/{layout.NODE}", _PATIENCE)
     kubectl("wait", "--for=condition=Ready", f"node/{layout.NODE}", _PATIENCE)
+    kubectl("wait", "--for=create", "serviceaccount/default", _PATIENCE)  # that of pods
 
 
 def _gather_plugins(files: Layout, programs: dict[str, Path]) -> Path:
