@@ -1,4 +1,7 @@
 {{- define "operator.container" -}}
+{{- if and .Values.metrics.enabled .Values.healthProbe.enabled (eq (int .Values.metrics.port) (int .Values.healthProbe.port)) }}
+{{- fail (printf "metrics.port and healthProbe.port are both %d: each needs a port of its own" (int .Values.metrics.port)) }}
+{{- end }}
 {{- $tcp := ternary "tcp6" "tcp" .Values.ipv6 }}
 - name: manager
   image: {{ include "operator.image" . | quote }}

@@ -1,4 +1,4 @@
-"""What the chart is made of: one source for the CRDs, a schema that says what is wrong, numbers that exist."""
+"""What the chart is made of: one source for the CRDs, a schema that says what is wrong."""
 
 import copy
 import re
@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
-from prometheus_client import CollectorRegistry
 
 import isoproxy
 from isoproxy.kube.election import TRY_SECONDS
 from isoproxy.model import crds
-from isoproxy.observe.metrics import Live, Metrics
 from isoproxy.operator.led import LAST_WRITES_SECONDS
 from test.chart import valuestable
 from test.chart.helm import CHART, NAMESPACE, HelmError, Json, helm, look, of_kind, rendered, template
@@ -58,6 +56,9 @@ def test_it_says_which_isoproxy_it_installs() -> None:
         ("metrics.port", 70000, "/metrics/port"),
         ("metrics.serviceMonitor.interval", "often", "/metrics/serviceMonitor/interval"),
         ("healthProbe.enabled", "yes", "/healthProbe/enabled"),
+        ("nameOverride", "Not_A_Name", "/nameOverride"),
+        ("fullnameOverride", "not.a.label", "/fullnameOverride"),
+        ("fullnameOverride", "1st", "/fullnameOverride"),
         ("watchNamespaces", ["Not_A_Name"], "/watchNamespaces/0"),
         ("imagePullSecrets", ["login"], "/imagePullSecrets/0"),
         ("networkPolicy.apiServerPorts", [], "/networkPolicy/apiServerPorts"),
@@ -68,6 +69,14 @@ def test_it_says_which_isoproxy_it_installs() -> None:
 def test_a_wrong_value_is_refused_with_its_path(name: str, value: Any, path: str) -> None:
     with pytest.raises(HelmError, match=re.escape(path)):
         template({name: value})
+
+
+def test_one_port_for_two_listeners_is_refused() -> None:
+    both = {"metrics.port": 8081, "healthProbe.port": 8081}
+    with pytest.raises(HelmError, match=r"metrics\.port and healthProbe\.port are both 8081"):
+        template(both)
+    for listener in ("metrics", "healthProbe"):
+        rendered(both | {f"{listener}.enabled": False})
 
 
 def test_the_schema_knows_every_value_and_says_what_it_means() -> None:
@@ -173,28 +182,6 @@ def test_all_that_can_be_is_in_the_namespace_of_the_release_or_in_one_that_is_wa
 def test_names_stay_within_what_kubernetes_takes() -> None:
     for found in rendered({"fullnameOverride": "a-very-long-name-that-is-just-allowed-40", **EVERYTHING}):
         assert len(found["metadata"]["name"]) <= 63
-
-
-def known_metrics() -> set[str]:
-    """The names of all series there can be."""
-    metrics = Metrics()
-    proxy = metrics.proxy("a", "b", lambda: Live(0, 0, 0, 0, 0))
-    proxy.claim_waited(1)
-    proxy.connect_took(1)
-    metrics.set_pods("a", "b", {"warm": 1})
-    metrics.api_request("get", "pods", 200, 0.1)
-    return series(metrics.registry)
-
-
-def series(registry: CollectorRegistry) -> set[str]:
-    return {sample.name for metric in registry.collect() for sample in metric.samples}
-
-
-@pytest.mark.parametrize("file", ["alerts.yaml", "dashboard.json"])
-def test_alerts_and_dashboard_ask_for_numbers_that_there_are(file: str) -> None:
-    asked = set(re.findall(r"isoproxy_\w+", (CHART / "files" / file).read_text()))
-    assert asked
-    assert asked <= known_metrics()
 
 
 def test_the_pod_is_what_the_restricted_standard_asks_for() -> None:

@@ -65,6 +65,7 @@ CASES = [
     Case("metrics.enabled", False, f"{MAIN}.args.3", "--health-listen=tcp:8081"),
     Case("metrics.enabled", False, f"{MAIN}.ports.0.name", "health"),
     Case("metrics.enabled", False, "Service metadata.name", None),
+    Case("metrics.enabled", False, "ServiceMonitor metadata.name", None, MONITORED),
     Case("metrics.port", 9999, f"{MAIN}.args.3", "--metrics-listen=tcp:9999"),
     Case("metrics.port", 9999, f"{MAIN}.ports.0.containerPort", 9999),
     Case("metrics.port", 9999, "Service spec.ports.0.port", 9999),
