@@ -9,13 +9,16 @@ from typing import Any
 from isoproxy.kube.resources import Json
 from isoproxy.local.apiserver import admission
 from isoproxy.model.isolationpod import IsolationPod, Phase
+from isoproxy.observe.accesslog import Entry
 from isoproxy.observe.outcomes import Outcome
 from isoproxy.proxy import records, session
 from isoproxy.proxy.backend import Backend
+from isoproxy.proxy.connection import Connection
 from isoproxy.proxy.presence import Presence
 from isoproxy.proxy.recording import Story, next_patch
 from isoproxy.proxy.records import Records
 from isoproxy.proxy.relay.result import Ending
+from isoproxy.proxy.sessions import Sessions
 from test.simulation.mutations.mutation import Mutation, swap
 
 
@@ -82,6 +85,25 @@ def _name_the_one_before(stack: ExitStack) -> None:
     swap(stack, Records, "claimed", mistake)
 
 
+def _count_from_the_claim(stack: ExitStack) -> None:
+    entry_of = Sessions._entry
+
+    def entry(self: Sessions, connection: Connection, outcome: Outcome) -> Entry:
+        true = entry_of(self, connection, outcome)
+        return replace(true, duration=true.duration - true.queued)
+
+    swap(stack, Sessions, "_entry", entry)
+
+
+def _count_the_last_dial_alone(stack: ExitStack) -> None:
+    entry_of = Sessions._entry
+
+    def entry(self: Sessions, connection: Connection, outcome: Outcome) -> Entry:
+        return replace(entry_of(self, connection, outcome), attempts=min(1, connection.session.dials))
+
+    swap(stack, Sessions, "_entry", entry)
+
+
 def _never_say_in_use(stack: ExitStack) -> None:
     swap(stack, Records, "_grew_old", lambda self, record: None)
 
@@ -97,6 +119,8 @@ MUTATIONS = (
     ),
     Mutation("a pod that did not answer is returned as unused", ("I3",), _return_what_was_dialled),
     Mutation("a record names the client before", ("I3",), _name_the_one_before),
+    Mutation("how long a connection took is told without its wait", ("I3",), _count_from_the_claim),
+    Mutation("of the dials of a connection the log tells of the last", ("I3",), _count_the_last_dial_alone),
     Mutation("that a pod is in use is never written", ("I3",), _never_say_in_use, "a_session_that_lasts"),
     Mutation("a proxy says that it has ended when its drain begins", ("I2",), _end_at_the_beginning),
 )

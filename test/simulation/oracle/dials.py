@@ -1,6 +1,6 @@
 """Which pods each proxy has dialled: whoever dials has claimed."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +22,8 @@ class Dials:
         """By the record's uid."""
         self.of: dict[str, set[str]] = defaultdict(set)
         """The records' uids whose pods each process has claimed."""
+        self.begun: Counter[str] = Counter()
+        """How often each process has dialled."""
         self._open: dict[str, list[tuple[int, Callable[[], bool]]]] = defaultdict(list)
         self._begun = 0
         self._before: dict[object, int] = {}
@@ -30,6 +32,7 @@ class Dials:
         """A proxy dials; ``is_open`` is whether it still waits for the answer."""
         self.claims.setdefault(claim.record, claim)
         self.of[claim.process].add(claim.record)
+        self.begun[claim.process] += 1
         self._begun += 1
         self._open[claim.process].append((self._begun, is_open))
 

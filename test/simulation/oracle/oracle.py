@@ -11,6 +11,7 @@ from test.simulation.oracle.cluster import Cluster
 from test.simulation.oracle.dials import Claim
 from test.simulation.oracle.gone import Gone
 from test.simulation.oracle.limits import Limits
+from test.simulation.oracle.lines import Lines
 from test.simulation.oracle.outcomes import Outcomes
 from test.simulation.oracle.queues import Queues
 from test.simulation.oracle.records import Records
@@ -46,6 +47,7 @@ class Oracle:
         self._limits = Limits(scene)
         self._gone = Gone(scene)
         self._outcomes = Outcomes(scene)
+        self._lines = Lines(scene)
         self._queues = Queues(scene)
         self._relays = Relays(scene)
         self._others = (Records(scene), Ceiling(scene, working=working, elects=elects), Walls(scene))
@@ -82,7 +84,7 @@ class Oracle:
         if visitor.over:
             scene.wrong(f"I3: {visitor} is served, and was over")
         visit = scene.visits.of(visitor)
-        scene.visits.met(visit, program)
+        scene.visits.met(visit, program, scene.now)
         self._queues.served(visit)
         self._limits.served(visit)
 
@@ -111,6 +113,7 @@ class Oracle:
         assert visit is not None
         self._queues.line(visit, told)
         self._outcomes.line(visit, told)
+        self._lines.line(visit, told)
         visit.line = told
 
     # A proxy's end
@@ -133,10 +136,12 @@ class Oracle:
         return int(visit.line["attempts"]), float(visit.line["queued"])
 
     def check_told(self, visitors: Iterable[Visitor]) -> None:
-        """Every connection to a process that still lives has ended in one line."""
-        for visitor in visitors:
-            if visitor.accepted:
-                self._outcomes.check_told(self._scene.visits.of(visitor))
+        """Every connection to a process that still lives has ended in one line, and the lines tell of every dial."""
+        visits = [self._scene.visits.of(visitor) for visitor in visitors if visitor.accepted]
+        for visit in visits:
+            self._outcomes.check_told(visit)
+        for process in sorted({visit.process for visit in visits if not visit.is_lost}):
+            self._lines.check_all(process)
 
     def is_gone(self, program: Program) -> bool:
         """Whether the record of a program's pod is deleted."""

@@ -17,6 +17,7 @@ class Visit:
     """The proxy that accepted it: one process has another one for a service that is made anew."""
     accepted_at: float
     program: Program | None = None
+    served_at: float = 0.0
     ending: Ending | None = None
     why: str = ""
     line: dict[str, str] | None = None
@@ -69,9 +70,9 @@ class Visits:
         """The visit of one who was accepted."""
         return self._all[visitor.number]
 
-    def met(self, visit: Visit, program: Program) -> None:
+    def met(self, visit: Visit, program: Program, now: float) -> None:
         """It is served."""
-        visit.program = program
+        visit.program, visit.served_at = program, now
         self._by_pod[program.uid] = visit
 
     def at(self, pod_uid: str) -> Visit | None:
