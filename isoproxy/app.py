@@ -46,7 +46,7 @@ class Application(Service):
         self._reactor = reactor
         self._settings = settings
         self._metrics = Metrics()
-        self._health = Health(reactor)
+        self._health = Health(TimeSource.real(reactor))
         self._pages: list[IListeningPort] = []
         self._machine: Machine | None = None
         self._client: KubeClient | None = None

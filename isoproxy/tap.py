@@ -20,6 +20,7 @@ from isoproxy.model.leaderlease import LEASE_NAME
 from isoproxy.model.proxies import ProxyImage
 from isoproxy.model.proxyaccess import API_SERVER_PORTS
 from isoproxy.settings import Local, Role, ServiceName, Settings
+from isoproxy.timesource import go_by_boottime
 
 LEAST_GRACE = 10
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -243,4 +244,5 @@ def makeService(options: Options) -> IService:
         settings = options.settings()
     except usage.UsageError as error:
         raise SystemExit(f"isoproxy: {error}") from error
+    go_by_boottime(reactor)
     return Application(reactor, settings)

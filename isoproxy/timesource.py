@@ -16,6 +16,18 @@ def _boottime() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def go_by_boottime(reactor: Any) -> None:
+    """Have a reactor's timers go by a clock that nobody sets; raises RuntimeError where some are set already.
+
+    By the time of day, no timer runs for an hour when that is set back by an hour: a proxy renews no Lease, and is held
+    to be dead with all its connections. When it is set forward, whatever has a limit is over at once. From then on
+    ``reactor.seconds()`` is no time of day.
+    """
+    if reactor.getDelayedCalls():
+        raise RuntimeError("there are timers that go by another clock")
+    reactor.seconds = _boottime
+
+
 @dataclass(frozen=True, slots=True)
 class TimeSource:
     """Where the time comes from."""

@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "settings",
         "timesource",
     },
-    "tap": {"app", "kube", "model", "settings"},
+    "tap": {"app", "kube", "model", "settings", "timesource"},
 }
 
 # Decisions: what they return depends on their arguments alone. A module (or a package, for all that is in it) whose

@@ -1,8 +1,10 @@
 """The command line: what it means, and what is said when it cannot mean anything."""
 
+import time
 from pathlib import Path
 
 import pytest
+from twisted.internet.epollreactor import EPollReactor
 from twisted.python import usage
 
 from isoproxy.kube.config import own_namespace
@@ -149,3 +151,13 @@ def test_an_unusable_kubeconfig_ends_the_program_with_one_line() -> None:
     with pytest.raises(SystemExit) as ended:
         makeService(parsed("--kubeconfig", "/nowhere/config"))
     assert str(ended.value) == "isoproxy: kubeconfig /nowhere/config: no such file"
+
+
+def test_the_program_is_made_for_a_reactor_that_does_not_go_by_the_time_of_day(
+    kubeconfig: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reactor = EPollReactor()
+    monkeypatch.setattr("twisted.internet.reactor", reactor)
+    makeService(parsed("--kubeconfig", kubeconfig))
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert before <= reactor.seconds() <= time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -3,6 +3,7 @@
 import os
 import random
 import tempfile
+import time
 from typing import Any
 
 import txaio
@@ -41,7 +42,7 @@ class Machine:
             # Another process of ours on this machine, or the last one, had other addresses, very likely.
             addresses=AddressPool(start=random.SystemRandom().getrandbits(32)),
         )
-        self._server = ApiServer(reactor, logs=self._runtime.logs)
+        self._server = ApiServer(reactor, logs=self._runtime.logs, now=time.time)
         self._port: IListeningPort | None = None
         self._agent: NodeAgent | None = None
         self._guide: Guide | None = None

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
+
+from isoproxy.timesource import TimeSource
 
 BEAT_SECONDS = 1.0
 STALE_SECONDS = 30.0
@@ -13,12 +14,12 @@ STALE_SECONDS = 30.0
 class Health:
     """Alive while the reactor's timers run; ready while every registered check says so."""
 
-    def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
+    def __init__(self, time: TimeSource) -> None:
+        self._time = time
         self._checks: dict[str, Callable[[], bool]] = {}
         self._last_beat: float | None = None
         self._loop = LoopingCall(self._beat)
-        self._loop.clock = clock
+        self._loop.clock = time.reactor
 
     def start(self) -> None:
         """Begin to watch the reactor."""
@@ -40,14 +41,14 @@ class Health:
     @property
     def alive(self) -> bool:
         """Whether the reactor ran its timers recently."""
-        return self._last_beat is not None and self._clock.seconds() - self._last_beat < STALE_SECONDS
+        return self._last_beat is not None and self._time.monotonic() - self._last_beat < STALE_SECONDS
 
     def missing(self) -> list[str]:
         """Return the names of the checks that do not hold, sorted; a check that raises does not hold."""
         return sorted(name for name, check in self._checks.items() if not _holds(check))
 
     def _beat(self) -> Deferred[None] | None:
-        self._last_beat = self._clock.seconds()
+        self._last_beat = self._time.monotonic()
         return None
 
 

@@ -5,6 +5,7 @@ from twisted.internet.task import Clock
 from isoproxy.observe.health import Health
 from isoproxy.observe.metrics import Metrics
 from isoproxy.observe.web import IDLE_SECONDS, web_factory
+from isoproxy.timesource import TimeSource
 from test.fuzz.failures import told_in_lines
 from test.fuzz.listening import Connection
 
@@ -14,7 +15,7 @@ CODES = {b"100", b"200", b"400", b"404", b"405", b"408", b"501", b"503"}
 def run(data: bytes) -> None:
     """``data`` is what a client sends."""
     clock = Clock()
-    health = Health(clock)
+    health = Health(TimeSource.simulated(clock))
     health.start()
     factory = web_factory(metrics=Metrics(), health=health, clock=clock)
     with told_in_lines():

@@ -17,6 +17,7 @@ from twisted.web.client import Agent
 from isoproxy.observe.health import Health
 from isoproxy.observe.metrics import Live, Metrics
 from isoproxy.observe.web import MAX_CONNECTIONS, web_factory
+from isoproxy.timesource import TimeSource
 from test.local.apiserver.web.connection import connect
 
 reactor: Any = _reactor
@@ -27,7 +28,7 @@ class Page:
 
     def __init__(self) -> None:
         self.metrics = Metrics()
-        self.health = Health(reactor)
+        self.health = Health(TimeSource.real(reactor))
         self.port = 0
 
     async def request(self, path: str, method: str = "GET", **options: Any) -> tuple[int, str, str]:

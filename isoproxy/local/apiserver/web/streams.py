@@ -100,16 +100,18 @@ class WatchStream(_Stream):
         clock: IReactorTime,
         renderer: Renderer,
         *,
+        now: Callable[[], float],
         seconds: float,
         bookmark_seconds: float | None,
         jitter: Callable[[], float],
         version: Callable[[], int],
         streams: Streams,
     ) -> None:
-        """`bookmark_seconds` None sends none; `version` is the newest version there is."""
+        """`now` gives seconds since the epoch; `bookmark_seconds` None sends none; `version` is the newest there is."""
         super().__init__(request, streams)
         self._clock = clock
         self._renderer = renderer
+        self._now = now
         self._version = version
         self._seconds = seconds
         self._bookmark_seconds = bookmark_seconds
@@ -148,7 +150,7 @@ class WatchStream(_Stream):
             while not self._paused and not self.done:
                 events = self._watch.take()
                 if events:
-                    now = self._clock.seconds()
+                    now = self._now()
                     self._request.write(b"".join(self._renderer.event(*event, now) for event in events))
                 elif self._watch.caught_up:
                     return

@@ -45,6 +45,7 @@ class WatchEndpoint:
             transport,
             self._clock,
             Renderer(kind, form, self._core.sources.now(), parameters.get("includeObject", "Metadata")),
+            now=self._core.sources.now,
             seconds=min(asked, MAX_WATCH_SECONDS),
             bookmark_seconds=limits.bookmark_seconds if bookmarks else None,
             jitter=self._jitter,

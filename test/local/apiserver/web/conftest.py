@@ -18,8 +18,10 @@ def listening() -> Iterator[Listening]:
     """Start servers on ports of their own; they are stopped after the test."""
     started: list[tuple[ApiServer, Any]] = []
 
-    def start(logs: PodLogs | None = None, clock: Any = reactor, **limits: Any) -> tuple[ApiServer, int]:
-        server = ApiServer(clock, limits=Limits(**limits), logs=logs, chance=random.Random(1))
+    def start(
+        logs: PodLogs | None = None, clock: Any = reactor, now: Callable[[], float] | None = None, **limits: Any
+    ) -> tuple[ApiServer, int]:
+        server = ApiServer(clock, limits=Limits(**limits), logs=logs, chance=random.Random(1), now=now)
         real: Any = reactor
         port = real.listenTCP(0, server.site(), interface="127.0.0.1")
         started.append((server, port))

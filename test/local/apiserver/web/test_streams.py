@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 
 from isoproxy.local.apiserver.logs import LogLine
 from isoproxy.local.apiserver.server import ApiServer
-from test.local.apiserver.objects import config_map, pod
+from test.local.apiserver.objects import START, config_map, pod
 from test.local.apiserver.web.conftest import Listening
 from test.local.apiserver.web.connection import RawClient, connect
 
@@ -99,6 +99,19 @@ async def test_without_a_time_a_watch_ends_all_the_same(listening: Listening) ->
     assert b"\r\n0\r\n" not in client.received
     clock.advance(101)
     await client.until(lambda: b"\r\n0\r\n\r\n" in client.received, reactor)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_table_tells_ages_by_the_time_of_day_whatever_its_timers_go_by(listening: Listening) -> None:
+    server, port = listening(clock=Clock(), now=lambda: START)
+    client = await connect(reactor, port)
+    client.send("GET", f"{MAPS}?watch=1", Accept="application/json;as=Table;v=v1;g=meta.k8s.io")
+    await client.until(lambda: b"\r\n\r\n" in client.received, reactor)
+    create(server, config_map())
+    await client.until(lambda: client.lines, reactor)
+    table = client.lines[0]["object"]
+    titles = [column["name"] for column in table["columnDefinitions"]]
+    assert dict(zip(titles, table["rows"][0]["cells"], strict=True))["Age"] == "0s"
 
 
 @pytest_twisted.ensureDeferred
