@@ -9,7 +9,9 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from test.chart.helm import NAMESPACE
+from test.cluster import layout
 from test.cluster.cluster import Cluster
+from test.cluster.health import is_healthy
 from test.cluster.images.tool import Commander
 from test.cluster.parts import controlplane
 from test.cluster.parts.part import Part
@@ -17,7 +19,7 @@ from test.cluster.programs import program
 from test.e2e.containers import container_service
 from test.installed.installation import OPERATOR, PATIENCE, Installation, Space
 from test.installed.processes import operators, twistd_of
-from test.installed.visitors import Visit, visiting
+from test.installed.visitors import EVERY, Visit, visiting, wait_for_more
 from test.running.api import LEASES, Json, is_ready, names
 from test.running.clients import Address, is_cut
 from test.running.waiting import eventually
@@ -72,20 +74,16 @@ def sessions(space: Space, address: Address, met: list[str]) -> Iterator[dict[st
 
 
 @contextmanager
-def load(space: Space, address: Address, met: list[str], *, cut: bool = False) -> Iterator[list[Visit]]:
+def load(
+    space: Space, address: Address, met: list[str], *, every: float = LOAD, cut: bool = False
+) -> Iterator[list[Visit]]:
     """Have clients come all the while, of which none meets a pod that anybody has met; some may be ``cut`` off."""
-    with visiting(space, address, every=LOAD, cut=cut) as visits:
+    with visiting(space, address, every=every, cut=cut) as visits:
         yield visits
         wait_for_more(visits)
     pods = {visit.pod for visit in visits}
     assert not pods & set(met)
     met += pods
-
-
-def wait_for_more(visits: list[Visit]) -> None:
-    """Wait until another client has been served, one that comes from now on."""
-    before = len(visits)
-    eventually(lambda: len(visits) > before + 1, "clients are served", within=30)
 
 
 def whom(command: Commander) -> str:
@@ -161,13 +159,14 @@ def test_connections_and_warm_pods_go_on_without_a_part_of_the_control_plane(
 ) -> None:
     part = control_plane(space.cluster, name)
     space.api.wait_for_base("obey", BASE, used=len(sessions))
-    with load(space, address, met) as visits:
+    with load(space, address, met, every=EVERY) as visits:
         space.cluster.processes.end(name, signal.SIGKILL)
         try:
             wait_for_more(visits)
             assert still_there(sessions)
         finally:
             space.cluster.start(part)
+            eventually(lambda: is_healthy(f"{layout.API_URL}/readyz"), "the API server has its store again")
     assert still_there(sessions)
 
 

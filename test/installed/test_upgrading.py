@@ -21,7 +21,7 @@ from test.cluster.parts.node import containerd_socket
 from test.e2e.containers import container_service
 from test.installed.installation import PATIENCE, Installation, Space
 from test.installed.processes import operators
-from test.installed.visitors import check_warm, finding_warm_pods, logged, repeating, visit
+from test.installed.visitors import Visit, check_warm, finding_warm_pods, logged, repeating, visit, wait_for_more
 from test.running.api import names
 from test.running.clients import Address
 from test.running.program import receive
@@ -30,8 +30,6 @@ from test.running.waiting import eventually
 pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
 
 BASE = 10
-EVERY = 3.0
-"""Seconds between two clients: the pool lasts for longer than there is no operator, also on a busy machine."""
 SESSIONS = 2
 SERVICE: Json = container_service("obey", ["obey"], replicas=BASE, service={"type": "NodePort", "port": 7000})
 PROXIES = "deployment/obey-proxy"
@@ -114,8 +112,11 @@ def era(release: Installation) -> str:
 @pytest.fixture
 def address(space: Space, release: Installation) -> Address:
     """A service with one proxy and a full pool."""
-    address = space.serve(SERVICE)
-    eventually(lambda: len(space.proxies("obey")) == 1, "the proxies of before have ended", within=30)
+    space.apply(SERVICE)
+    image = ["get", PROXIES, "--ignore-not-found", "--output=jsonpath={.spec.template.spec.containers[0].image}"]
+    eventually(lambda: space.kubectl(*image) == ISOPROXY, "the release has seen to its proxies")
+    address = space.wait_until_served("obey", BASE)
+    eventually(lambda: len(space.proxies("obey")) == 1, "the proxies of before have ended", within=60)
     return address
 
 
@@ -155,8 +156,8 @@ def rollouts(space: Space) -> int:
     return int(deployment["metadata"]["annotations"]["deployment.kubernetes.io/revision"])
 
 
-def wait_until_settled(space: Space, rolled: int) -> None:
-    """Wait until the proxies were rolled out ``rolled`` times and all is there, beside what the connections keep."""
+def wait_until_settled(space: Space, rolled: int, visits: list[Visit]) -> None:
+    """Wait until the proxies were rolled out ``rolled`` times, those that are to stay are there, and clients came."""
 
     def is_rolled() -> bool:
         proxies = space.proxies("obey").values()
@@ -165,7 +166,7 @@ def wait_until_settled(space: Space, rolled: int) -> None:
 
     eventually(is_rolled, f"one proxy is there to stay, after {rolled} rollouts", within=60)
     space.kubectl("rollout", "status", PROXIES, PATIENCE)
-    space.api.wait_for_base("obey", BASE, used=SESSIONS, within=60)
+    wait_for_more(visits)
 
 
 def is_explained(space: Space) -> bool:
@@ -188,13 +189,14 @@ def test_an_upgrade_rolls_proxies_out_once_where_their_image_is_another_and_is_n
     eventually(lambda: not is_explained(space), "the definition is the earlier one")
     with pytest.raises(AssertionError, match=f'unknown field "spec.{FIELD}"'):
         space.apply(WITH_FIELD)
-    with finding_warm_pods(space, address, every=EVERY), talking(sessions):
+    with finding_warm_pods(space, address) as visits, talking(sessions):
         upgrade(release, values)
         eventually(lambda: is_explained(space), "the definition is the new one")
         planned = space.api.service("obey")["metadata"]["generation"]
         space.apply(WITH_FIELD)
         eventually(lambda: is_planned(space, after=planned), "the new operator has looked at the service")
-        wait_until_settled(space, before + more)
+        wait_until_settled(space, before + more, visits)
+    space.api.wait_for_base("obey", BASE, used=SESSIONS)
     assert old in space.proxies("obey")
     assert len(space.proxies("obey")) == 1 + more
 
@@ -203,7 +205,7 @@ def test_an_upgrade_rolls_proxies_out_once_where_their_image_is_another_and_is_n
     assert logged(space, first)["outcome"] == "completed"
     hang_up(sessions[last])
     if more:
-        eventually(lambda: old not in space.proxies("obey"), "it ends with its last connection", within=30)
+        eventually(lambda: old not in space.proxies("obey"), "it ends with its last connection")
     space.api.wait_for_base("obey", BASE)
     assert rollouts(space) == before + more
 
@@ -213,16 +215,17 @@ def test_an_upgrade_is_taken_back_while_connections_go_on(
 ) -> None:
     before = rollouts(space)
     values, _ = UPGRADES[-1]
-    with finding_warm_pods(space, address, every=EVERY), talking(sessions):
+    with finding_warm_pods(space, address) as visits, talking(sessions):
         upgrade(release, values)
-        wait_until_settled(space, before + 1)
+        wait_until_settled(space, before + 1, visits)
         release.rollback()
         assert era(release) == "earlier"
-        wait_until_settled(space, before + 2)
+        wait_until_settled(space, before + 2, visits)
+    space.api.wait_for_base("obey", BASE, used=SESSIONS)
     eventually(lambda: not is_explained(space), "the definition is the earlier one")
     for command in sessions.values():
         hang_up(command)
-    eventually(lambda: len(space.proxies("obey")) == 1, "proxies end with their last connections", within=30)
+    eventually(lambda: len(space.proxies("obey")) == 1, "proxies end with their last connections")
 
 
 def test_of_an_upgraded_release_nothing_is_left_but_definitions_when_it_is_uninstalled(

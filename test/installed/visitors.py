@@ -14,7 +14,9 @@ from test.running.clients import Address, ask, connected
 from test.running.program import receive
 from test.running.waiting import BOUND, eventually
 
-AT_ONCE = 0.02
+EVERY = 3.0
+"""Seconds between two clients: a pool lasts for longer than no pods come, also on a busy machine."""
+AT_ONCE = 0.04
 """Seconds between accept and claim where a pod was warm: none, but that a process may lose its turn in between.
 
 To wait for one takes some writes to the API server, 50 ms at the least, and mostly a pod's start.
@@ -76,7 +78,7 @@ def visiting(
     space: Space,
     address: Address,
     *,
-    every: float = 1.5,
+    every: float = EVERY,
     cut: bool = False,
     then: Callable[[Visit], object] = lambda _: None,
 ) -> Iterator[list[Visit]]:
@@ -104,15 +106,21 @@ def visiting(
 
 
 @contextmanager
-def finding_warm_pods(space: Space, address: Address, *, every: float = 1.5) -> Iterator[list[Visit]]:
+def finding_warm_pods(space: Space, address: Address) -> Iterator[list[Visit]]:
     """Have clients come meanwhile, and hold each of them to finding a pod that was warm.
 
     Their proxies tell how long they waited. One may end meanwhile, and its log with it: so each client is looked up as
     soon as it has been there.
     """
-    with visiting(space, address, every=every, then=lambda one: check_warm(space, one)) as visits:
+    with visiting(space, address, then=lambda one: check_warm(space, one)) as visits:
         yield visits
-    assert visits
+        eventually(lambda: visits, "a client has come")
+
+
+def wait_for_more(visits: list[Visit]) -> None:
+    """Wait until another client has been served, one that comes from now on."""
+    before = len(visits)
+    eventually(lambda: len(visits) > before + 1, "clients are served", within=60)
 
 
 def check_warm(space: Space, one: Visit) -> None:
