@@ -13,7 +13,9 @@ from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.pod import Pod
 from isoproxy.model.proxylease import ProxyLease
 from isoproxy.operator import childkinds
+from isoproxy.operator.actions import Child
 from isoproxy.operator.expectations import HasMetadata
+from isoproxy.operator.observed import ChildObject, Observed
 
 T = TypeVar("T", bound=HasMetadata)
 
@@ -50,6 +52,12 @@ def made_for(meta: ObjectMeta, uid: str) -> bool:
     return any(
         owner.controller and (owner.kind, owner.uid) == ("DedicatedService", uid) for owner in meta.owner_references
     )
+
+
+def own_child(observed: Observed, child: Child) -> ChildObject | None:
+    """Return the service's child of that sort, if it is there, and not another's object of its name."""
+    seen = observed.children.get(child)
+    return seen if seen is not None and made_for(seen.metadata, observed.service.metadata.uid) else None
 
 
 def is_child(resource: Resource, meta: ObjectMeta) -> bool:

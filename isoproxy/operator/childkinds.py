@@ -23,7 +23,7 @@ from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import Json, model, parse
 from isoproxy.model.pod import Condition
-from isoproxy.model.proxies import ProxyImage
+from isoproxy.model.proxies import CLIENTS, ProxyImage
 from isoproxy.operator.actions import Child
 from isoproxy.operator.observed import ChildObject
 
@@ -40,8 +40,20 @@ class _Status:
 
 
 @model
+class _Port:
+    port: int
+    name: str = ""
+
+
+@model
+class _Spec:
+    ports: tuple[_Port, ...] = ()
+
+
+@model
 class _Seen:
     metadata: ObjectMeta
+    spec: _Spec = Field(default_factory=_Spec)
     status: _Status = Field(default_factory=_Status)
 
 
@@ -117,7 +129,9 @@ def parse_child(obj: Json) -> ChildObject:
     """Return the identity of an object, and a fingerprint of all that its maker may have decided: not of its status."""
     content = {key: part for key, part in obj.items() if key not in ("apiVersion", "kind", "metadata", "status")}
     seen = parse(_Seen, obj)
-    return ChildObject(seen.metadata, fingerprint(content), seen.status.conditions)
+    # Others may add ports of their own.
+    port = next((port.port for port in seen.spec.ports if port.name == CLIENTS), None)
+    return ChildObject(seen.metadata, fingerprint(content), seen.status.conditions, port)
 
 
 def fingerprint(part: Json) -> str:

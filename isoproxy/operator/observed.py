@@ -18,12 +18,13 @@ from isoproxy.operator.pacing import Pacing
 
 @dataclass(frozen=True, slots=True)
 class ChildObject:
-    """An object that a service has one of: its identity, a fingerprint of what is in it, and how its controller says
-    that it fares."""
+    """An object that a service has one of: its identity, a fingerprint of what is in it, how its controller says
+    that it fares, and, of a Service, the port that clients connect to."""
 
     metadata: ObjectMeta
     content: str
     conditions: tuple[Condition, ...] = ()
+    port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from datetime import datetime
 
+from isoproxy.model import names
 from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceStatus, InvalidService
 from isoproxy.model.pod import Condition
+from isoproxy.operator import belonging
 from isoproxy.operator.actions import Child, MakePod, Recall
 from isoproxy.operator.childkinds import title
 from isoproxy.operator.liveness import Verdict
@@ -37,9 +39,7 @@ def status(observed: Observed, planned: Plan, before: DedicatedServiceStatus, no
         available_targets=available,
         in_use=sum(entry.standing in (Standing.IN_USE, Standing.LOST) for entry in entries) + claimed,
         queued=sum(proxy.queued for proxy in proxies),
-        endpoints=tuple(
-            sorted({proxy.lease.listen for proxy in proxies if proxy.lease and proxy.accepting and proxy.lease.listen})
-        ),
+        endpoints=_endpoints(observed),
         observed_generation=generation,
         conditions=_dated(conditions, before.conditions, generation, now),
     )
@@ -59,7 +59,22 @@ def given_up(
     )
 
 
+def _endpoints(observed: Observed) -> tuple[str, ...]:
+    """Return where clients connect: to the Service of deployed proxies, or to each proxy where others run them."""
+    if observed.proxy_image is None:
+        accepting = [proxy.lease for proxy in observed.proxies.values() if proxy.lease and proxy.accepting]
+        return tuple(sorted({lease.listen for lease in accepting if lease.listen}))
+    # As it is, not as it is to be: a change of its port may have been refused.
+    there, meta = belonging.own_child(observed, Child.SERVICE), observed.service.metadata
+    if there is None or there.port is None:
+        return ()
+    return (f"{names.proxy_name(meta.name)}.{meta.namespace}.svc:{there.port}",)
+
+
 def _ready(observed: Observed, *, served: bool) -> Condition:
+    obstacle = observed.obstacles.get(Child.SERVICE)
+    if obstacle is not None and belonging.own_child(observed, Child.SERVICE) is None:
+        return Condition(type="Ready", status="False", reason=obstacle.reason, message=obstacle.message)
     living = [proxy for proxy in observed.proxies.values() if proxy.verdict is Verdict.ALIVE and proxy.lease]
     errors = [proxy.lease.listen_error for proxy in living if proxy.lease and proxy.lease.listen_error]
     if not any(proxy.accepting for proxy in living):

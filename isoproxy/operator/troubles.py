@@ -59,8 +59,8 @@ def _of_proxies(observed: Observed, now: datetime) -> list[Trouble]:
     living = [pod for pod in observed.proxy_pods if not pod.ending and pod.status.phase not in ("Failed", "Succeeded")]
     living.sort(key=lambda pod: pod.metadata.name)
     reasons = [why for pod in living if (why := _why_not_running(pod, now))][:1]
-    deployment = observed.children.get(Child.DEPLOYMENT)
-    if deployment is not None and belonging.made_for(deployment.metadata, observed.service.metadata.uid):
+    deployment = belonging.own_child(observed, Child.DEPLOYMENT)
+    if deployment is not None:
         said = [condition for condition in deployment.conditions if (condition.type, condition.status) in _FAILING]
         reasons += [f"{condition.reason}: {condition.message}" for condition in said]
     return [Trouble("ProxiesFailing", f"a proxy does not run: {why}", cause=why.partition(":")[0]) for why in reasons]
