@@ -4,6 +4,7 @@ import gc
 import random
 import socket
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import txaio
@@ -38,13 +39,17 @@ log = txaio.make_logger()
 BACKLOG = 1024
 """Connections that may arrive between two turns of the reactor."""
 
+STARTING = "process: still starting"
+
 
 class Application(Service):
     """One process of isoproxy, in any of its roles."""
 
-    def __init__(self, reactor: Any, settings: Settings) -> None:
+    def __init__(self, reactor: Any, settings: Settings, *, on_failure: Callable[[], None]) -> None:
+        """``on_failure`` is called when this cannot start, before the reactor is stopped."""
         self._reactor = reactor
         self._settings = settings
+        self._on_failure = on_failure
         self._metrics = Metrics()
         self._health = Health(TimeSource.real(reactor))
         self._pages: list[IListeningPort] = []
@@ -62,6 +67,7 @@ class Application(Service):
         settings = self._settings
         openfiles.allow_many()
         self._health.start()
+        self._health.add(STARTING, lambda: False)
         self._serve_pages()
         connection = settings.connection
         if settings.local is not None:
@@ -97,6 +103,7 @@ class Application(Service):
             self._start_operator(client)
         if self._settings.role in (Role.ALL, Role.PROXY):
             self._start_proxies(client)
+        self._health.remove(STARTING)
 
     def _start_operator(self, client: KubeClient) -> None:
         namespace = self._settings.election_namespace
@@ -161,9 +168,12 @@ class Application(Service):
         return endpoint
 
     def _not_started(self, failure: Failure) -> None:
-        if not failure.check(CancelledError):
-            log.error("isoproxy cannot start: {error}", error=failure.value)
-            self._reactor.stop()
+        if failure.check(CancelledError):
+            return
+        log.error("isoproxy cannot start: {error}", error=failure.value)
+        if self.running:  # else it is stopping already
+            self._on_failure()
+            self._reactor.callWhenRunning(self._reactor.stop)
 
     def stopService(self) -> Deferred[None]:
         """Stop; fires when nothing of this process is left. Connections get the drain timeout to end."""

@@ -14,6 +14,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
 from isoproxy.app import Application
+from isoproxy.exitstatus import exit_in_failure
 from isoproxy.kube.config import ConfigError, Connection, load_connection, own_namespace
 from isoproxy.model.dedicatedservice import PullPolicy
 from isoproxy.model.leaderlease import LEASE_NAME
@@ -245,4 +246,4 @@ def makeService(options: Options) -> IService:
     except usage.UsageError as error:
         raise SystemExit(f"isoproxy: {error}") from error
     go_by_boottime(reactor)
-    return Application(reactor, settings)
+    return Application(reactor, settings, on_failure=exit_in_failure)

@@ -21,6 +21,7 @@ PACKAGE = TREE / "isoproxy"
 # What each part may import of the others; itself always. Nothing imports the composition root.
 MAY_IMPORT: dict[str, set[str]] = {
     "model": set(),
+    "exitstatus": set(),
     "timesource": set(),
     "boundedsite": set(),
     "listening": set(),
@@ -43,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "settings",
         "timesource",
     },
-    "tap": {"app", "kube", "model", "settings", "timesource"},
+    "tap": {"app", "exitstatus", "kube", "model", "settings", "timesource"},
 }
 
 # Decisions: what they return depends on their arguments alone. A module (or a package, for all that is in it) whose
