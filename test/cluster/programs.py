@@ -50,6 +50,7 @@ RECIPES = {
         variables=tuple(f"k8s.io/component-base/version.git{name}={value}" for name, value in _VERSION.items()),
     ),
     "kwok": Recipe(("kwok",), assets=(("sigs.k8s.io/kwok", "kustomize/stage"),)),
+    "promql": Recipe(("promql",), target="."),
     "tool": Recipe(("tool",), target="."),
 }
 _MODULE_OF = {name: module for module, recipe in RECIPES.items() for name in recipe.programs}
