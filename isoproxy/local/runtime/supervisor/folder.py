@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
+from isoproxy.local.runtime.supervisor.removal import remove
+
 _PREFIX = "r"
 
 
@@ -54,31 +56,6 @@ def clear_leftovers(base: str) -> None:
                 os.kill(pid, signal.SIGKILL)
         remove(path)
         os.close(lock)
-
-
-def remove(path: str) -> None:
-    """Remove a folder with all that is in it."""
-    for _ in removing(path):
-        pass
-
-
-def removing(path: str) -> Iterator[None]:
-    """Remove a folder bit by bit, so that a large one holds up nobody; what cannot be removed is left."""
-    with suppress(OSError):
-        os.chmod(path, 0o700)  # a program may have made it unwritable
-    try:
-        entries = list(os.scandir(path))
-    except OSError:
-        entries = []
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            yield from removing(entry.path)
-        else:
-            with suppress(OSError):
-                os.unlink(entry.path)
-        yield
-    with suppress(OSError):
-        os.rmdir(path)
 
 
 def _lock(path: str) -> int | None:

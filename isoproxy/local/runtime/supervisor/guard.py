@@ -25,6 +25,7 @@ from isoproxy.local.runtime.supervisor import folder, linux
 from isoproxy.local.runtime.supervisor.control import Control
 from isoproxy.local.runtime.supervisor.loop import Loop
 from isoproxy.local.runtime.supervisor.reaper import kill_children
+from isoproxy.local.runtime.supervisor.removal import remove
 from isoproxy.local.runtime.supervisor.spawn import allow_many_files
 from isoproxy.local.runtime.supervisor.supervisor import Supervisor
 
@@ -67,7 +68,7 @@ def main() -> None:
     os.close(guarded)
     os.close(requests)
     _guard(supervisor)
-    folder.remove(own.path)
+    remove(own.path)
 
 
 def _take_over_pipes() -> tuple[int, int]:

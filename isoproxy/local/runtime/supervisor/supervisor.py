@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from isoproxy.local.runtime.supervisor import wire
 from isoproxy.local.runtime.supervisor.control import Control
-from isoproxy.local.runtime.supervisor.folder import remove, removing
 from isoproxy.local.runtime.supervisor.job import Command, Job, Outcome
 from isoproxy.local.runtime.supervisor.loop import Loop
 from isoproxy.local.runtime.supervisor.output import Output
 from isoproxy.local.runtime.supervisor.reaper import Reaper
+from isoproxy.local.runtime.supervisor.removal import remove, removing
 from isoproxy.local.runtime.supervisor.spawn import CannotSpawn
 
 _RECHECK = 0.05  # seconds between looks at strays that do not go

@@ -39,31 +39,3 @@ def test_leftovers_go_and_what_is_in_use_stays(base: str) -> None:
     folder.clear_leftovers(base)
     assert sorted(os.listdir(base)) == sorted([os.path.basename(used.path), "somebody-elses"])
     os.close(used.lock)
-
-
-def test_removal_takes_everything_and_follows_no_link(tmp_path: Path) -> None:
-    outside, doomed = tmp_path / "outside", tmp_path / "doomed"
-    (outside / "kept").mkdir(parents=True)
-    (doomed / "a" / "b").mkdir(parents=True)
-    (doomed / "a" / "b" / "file").touch()
-    (doomed / "link").symlink_to(outside)
-    (doomed / "broken").symlink_to(tmp_path / "nowhere")
-    os.mkfifo(doomed / "pipe")
-    (doomed / "a").chmod(0)
-    folder.remove(str(doomed))
-    assert not doomed.exists()
-    assert (outside / "kept").exists()
-
-
-def test_removal_can_be_done_bit_by_bit(tmp_path: Path) -> None:
-    for number in range(10):
-        (tmp_path / "doomed" / str(number)).mkdir(parents=True)
-    removal = folder.removing(str(tmp_path / "doomed"))
-    next(removal)
-    assert len(os.listdir(tmp_path / "doomed")) in (9, 10)
-    assert len(list(removal)) >= 9
-    assert os.listdir(tmp_path) == []
-
-
-def test_what_is_not_there_is_removed_already(tmp_path: Path) -> None:
-    folder.remove(str(tmp_path / "nowhere"))
