@@ -25,6 +25,7 @@ pytestmark = pytest.mark.needs_cluster("node")
 NOBODY, REDIS_USER = 65534, 999
 HEALTH = 8081
 NAMESPACE = "images"
+PATIENCE = "--timeout=60s"
 
 
 class Node:
@@ -41,14 +42,14 @@ class Node:
     def run(self, name: str, image: str, *command: str) -> None:
         """Run an image, by its own command unless another is given; return once it runs."""
         self.kubectl("run", name, f"--image={image}", "--restart=Never", "--", *command)
-        self.kubectl("wait", f"pod/{name}", "--for=condition=Ready", "--timeout=30s")
+        self.kubectl("wait", f"pod/{name}", "--for=condition=Ready", PATIENCE)
 
     def pod(self, name: str) -> Any:
         return json.loads(self.kubectl("get", "pod", name, "--output=json"))
 
     def ended(self, name: str) -> int:
         """Wait for a pod's end; return the exit status of its program."""
-        self.kubectl("wait", f"pod/{name}", "--for=jsonpath={.status.containerStatuses[0].state.terminated}")
+        self.kubectl("wait", f"pod/{name}", "--for=jsonpath={.status.containerStatuses[0].state.terminated}", PATIENCE)
         return int(self.pod(name)["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"])
 
     def process(self, pod: str, command: str) -> int:
@@ -69,12 +70,14 @@ class Node:
 def node(kubernetes: Target) -> Iterator[Node]:
     node = Node(kubernetes)
     node.kubectl("create", "namespace", NAMESPACE)
+    node.kubectl("wait", "--for=create", "serviceaccount/default", PATIENCE)  # that of pods
     yield node
     node.kubectl("delete", "namespace", NAMESPACE, "--timeout=60s")
 
 
 def test_the_tool_serves_as_nobody_and_ends_as_the_first_process(node: Node) -> None:
     node.run("tool", TOOL, "--child", "who")
+    eventually(lambda: "listening" in node.kubectl("logs", "tool"), "it listens")  # Ready is who runs
     assert who_serves((node.pod("tool")["status"]["podIP"], 8080)) == ("tool", 1)
     process = node.process("tool", "/tool --child who")
     assert os.stat(f"/proc/{process}").st_uid == NOBODY
@@ -91,6 +94,7 @@ def test_a_pause_ends_when_it_is_told(node: Node) -> None:
 def test_redis_keeps_what_it_is_told_in_its_folder(node: Node) -> None:
     node.run("redis", REDIS)
     assert os.stat(f"/proc/{node.process('redis', 'redis-server')}").st_uid == REDIS_USER
+    eventually(lambda: node.kubectl("exec", "redis", "--", "redis-cli", "PING") == "PONG\n", "it listens")
     for command, answer in {"SET key value": "OK", "SAVE": "OK", "CONFIG GET dir": "dir\n/data"}.items():
         assert node.kubectl("exec", "redis", "--", "redis-cli", *command.split()) == f"{answer}\n"
 
@@ -156,7 +160,7 @@ def test_isoproxy_needs_to_write_nothing_and_to_be_nobody_in_particular(node: No
 def test_isoproxy_says_that_it_is_well(node: Node, start: Callable[..., str]) -> None:
     # It may look at nothing here, so that it is not ready; but it lives.
     pod = start("--role=operator", f"--health-listen=tcp:{HEALTH}")
-    node.kubectl("wait", f"pod/{pod}", "--for=condition=Ready", "--timeout=30s")
+    node.kubectl("wait", f"pod/{pod}", "--for=condition=Ready", PATIENCE)
     address = (node.pod(pod)["status"]["podIP"], HEALTH)
     assert fetch(address, "/healthz") == (200, "ok\n")
     assert fetch(address, "/readyz")[0] == HTTPStatus.SERVICE_UNAVAILABLE
