@@ -29,7 +29,7 @@ def kubectl(kubernetes: Target, tmp_path_factory: pytest.TempPathFactory) -> Kub
         environment = {"PATH": os.environ["PATH"], "HOME": str(home), "KUBECONFIG": str(kubernetes.kubeconfig)}
         command = [str(program("kubectl")), *arguments]
         done = subprocess.run(
-            command, env=environment, input=given, capture_output=True, text=True, timeout=60, check=False
+            command, env=environment, input=given, capture_output=True, text=True, timeout=150, check=False
         )
         assert done.returncode == 0, f"{arguments}: {done.stderr}{done.stdout}"
         return done.stdout

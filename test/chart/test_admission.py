@@ -1,7 +1,7 @@
 """The chart's admission policies, asked by proxies' own tokens: what RBAC cannot tell apart, they do."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,7 +59,7 @@ def place(kubernetes: Target, kubectl: Kubectl, tmp_path_factory: pytest.TempPat
     )
     yield Place(Api.of(kubernetes.kubeconfig), *proxies)
     helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", kubeconfig=kubernetes.kubeconfig)
-    kubectl("delete", "namespace", SPACE, NAMESPACE, "--timeout=60s")
+    kubectl("delete", "namespace", SPACE, NAMESPACE, "--timeout=120s")
     remove_definitions(kubectl)
 
 
@@ -123,10 +123,10 @@ def forbidden(refused: pytest.ExceptionInfo[Refused], why: str) -> bool:
     return refused.value.code == 403 and why in str(refused.value)
 
 
-def is_enforced(place: Place) -> bool:
-    """Whether the server has taken the policies in: that takes it a moment."""
+def is_enforced(write: Callable[[], object]) -> bool:
+    """Whether a policy refuses what ``write`` does: the server takes in one policy after the other, in its own time."""
     try:
-        place.two.api.create(f"{LEASES}?dryRun=All", lease(place.one.instance))
+        write()
     except Refused as refused:
         return "ValidatingAdmissionPolicy" in str(refused)
     return False
@@ -134,7 +134,11 @@ def is_enforced(place: Place) -> bool:
 
 @pytest.fixture(scope="module", autouse=True)
 def enforced(place: Place) -> None:
-    eventually(lambda: is_enforced(place), "the policies are enforced")
+    api, pretended = place.two.api, lease(place.one.instance)
+    status = record(place, "tried", place.one)
+    forged = {"status": {"phase": "Released"}}
+    eventually(lambda: is_enforced(lambda: api.create(f"{LEASES}?dryRun=All", pretended)), "Leases are guarded")
+    eventually(lambda: is_enforced(lambda: api.patch(f"{status}?dryRun=All", forged)), "IsolationPods are guarded")
 
 
 def test_a_proxy_records_what_became_of_its_own_pods_only(place: Place) -> None:
