@@ -78,7 +78,7 @@ def wait_until_listening(address: Address) -> Address:
         try:
             with connected(address):
                 return True
-        except ConnectionRefusedError:
+        except OSError:  # refused, or the network does not know the way yet
             return False
 
     eventually(accepts, f"somebody listens at {address}")

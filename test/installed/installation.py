@@ -51,6 +51,9 @@ class Installation:
         yield made
         made.remove_spaces()
         made.uninstall()
+        # While they are there Kubernetes puts off the namespace by half of the time that they may take to end.
+        running = ["get", "pods", "-lapp.kubernetes.io/component=operator", "--output=name", f"--namespace={NAMESPACE}"]
+        eventually(lambda: made.kubectl(*running) == "", "no operator runs", within=60)
         made.kubectl("delete", "namespace", NAMESPACE, PATIENCE)
         remove_definitions(made.kubectl)
 
@@ -135,7 +138,7 @@ class Space:
 
     def wait_until_served(self, name: str, replicas: int) -> Address:
         """Wait until a service is reachable from outside and its pool is full; return where clients find it."""
-        address = eventually(lambda: self._node_port(name), f"{name} has a port of the node")
+        address = eventually(lambda: self._node_port(name), f"{name} has a port of the node, and proxies to come")
         self.kubectl("rollout", "status", f"deployment/{name}-proxy", PATIENCE)
         with self.outside():
             wait_until_listening(address)
@@ -143,7 +146,9 @@ class Space:
         return address
 
     def _node_port(self, name: str) -> Address | None:
-        return self.node_port(name) if self.kubectl("get", "service", f"{name}-proxy", "--ignore-not-found") else None
+        made = (f"service/{name}-proxy", f"deployment/{name}-proxy")  # either may be made first
+        found = self.kubectl("get", *made, "--ignore-not-found", "--output=name").split()
+        return self.node_port(name) if len(found) == len(made) else None
 
     def proxy_service(self, name: str) -> Json:
         """Return the Service that the operator made for a service's clients."""

@@ -15,6 +15,7 @@ from test.cluster.programs import cache_folder
 from test.installed.installation import Installation, Space
 from test.running.api import Json
 from test.running.clients import Address
+from test.running.waiting import eventually
 
 pytestmark = [pytest.mark.needs_cluster("node", ours=True), pytest.mark.needs_program("go", "apt-get", "dpkg-deb")]
 
@@ -62,6 +63,7 @@ def test_every_field_has_the_effect_it_had(space: Space, address: Address) -> No
         (pod,) = [pod for pod in space.api.pods("all") if pod["metadata"]["name"] == name]
         (container,) = pod["spec"]["containers"]
         assert (container["image"], container["resources"]) == (IMAGE, SPEC["resources"])
+        space.api.wait_for_base("all", 2, used=1)  # so that the next test can wait for its end
     made = space.proxy_service("all")
     assert made["spec"]["type"] == "NodePort"
     assert made["spec"]["ports"][0]["port"] == 9000
@@ -70,8 +72,7 @@ def test_every_field_has_the_effect_it_had(space: Space, address: Address) -> No
 
 def test_status_and_columns_are_what_they_were(space: Space, address: Address) -> None:
     space.api.wait_for_base("all", 2)
-    status = space.api.service("all")["status"]
-    assert (status["totalTargets"], status["availableTargets"]) == (2, 2)
+    eventually(lambda: targets(space) == (2, 2), "both pods are counted")
     header, rows = table(space.kubectl("get", "dedi", "all"))
     assert header == ["NAME", "IMAGE", "TOTAL", "AVAILABLE", "AGE"]
     assert [row[:-1] for row in rows] == [["all", IMAGE, "2", "2"]]
@@ -87,6 +88,12 @@ def test_status_and_columns_are_what_they_were(space: Space, address: Address) -
     pods = {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in space.api.pods("all")}
     expected = {"serviceName": "all", "podName": rows[0][0], "podIP": pods[rows[0][0]], "port": 8000}
     assert expected.items() <= record["spec"].items()
+
+
+def targets(space: Space) -> tuple[int, int]:
+    """Return how many pods the service says that it has, and how many that nobody uses."""
+    status = space.api.service("all")["status"]
+    return status["totalTargets"], status["availableTargets"]
 
 
 def test_an_image_alone_is_enough(space: Space) -> None:
