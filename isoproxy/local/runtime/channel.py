@@ -49,7 +49,9 @@ class Channel(ProcessProtocol):
         )
 
     def send(self, request: wire.Request) -> None:
-        """Send it, after those before it; it is lost when there is no supervisor any more."""
+        """Send it, after those before it; it is lost when there is no supervisor any more.
+
+        Raises WireError for what is too long, which is not sent."""
         if self._open:
             self._process.writeToChild(_REQUESTS, wire.encode(request))
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from isoproxy.local.runtime.arguments import CannotBePassed, check, words
 from isoproxy.local.runtime.facts import CannotRun, Program, Sandbox
 from isoproxy.local.runtime.podspec import CONFIG_ERROR, Container, LocalPod, Variable
 from isoproxy.local.runtime.variables import TooLong, expand
@@ -48,9 +49,19 @@ def program(
             value = _expanded(f"env {variable.name}", variable.value, variables)
         if value is not None:
             variables[variable.name] = value
-    words = (*container.command, *container.args)
-    argv = tuple(_expanded(f"word {place} of the command", word, variables) for place, word in enumerate(words))
-    return Program(argv, variables, container.working_dir)
+    command = words((*container.command, *container.args), "the command")
+    argv = tuple(_expanded(what, word, variables) for what, word in command)
+    made = Program(argv, variables, container.working_dir)
+    _check(made)
+    return made
+
+
+def _check(made: Program) -> None:
+    variables = ((f"env {name}", f"{name}={value}") for name, value in made.environment.items())
+    try:
+        check([*variables, *words(made.argv, "the command"), ("workingDir", made.working_directory)])
+    except CannotBePassed as error:
+        raise CannotRun(CONFIG_ERROR, str(error)) from error
 
 
 def _expanded(what: str, text: str, variables: Mapping[str, str]) -> str:

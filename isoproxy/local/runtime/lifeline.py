@@ -59,7 +59,7 @@ class Lifeline:
             raise CannotRun("RuntimeUnavailable", "the supervisor of the pods does not start, or is stopping")
 
     def send(self, request: wire.Request) -> None:
-        """To the supervisor, if there is one."""
+        """To the supervisor, if there is one. Raises WireError for what is too long."""
         if self._channel is not None:
             self._channel.send(request)
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from isoproxy.local.runtime.arguments import CannotBePassed, check, words
 from isoproxy.local.runtime.facts import CannotRun, PodId
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import InvalidObject, Json, model, parse
@@ -268,5 +269,10 @@ def _check_probe(container: Container, probe: Probe) -> None:
         container.port_number(probe.http_get.port)
     elif probe.tcp_socket is not None:
         container.port_number(probe.tcp_socket.port)
-    elif probe.exec_ is None:
+    elif probe.exec_ is not None:
+        try:
+            check(words(probe.exec_.command, "the readiness probe's command"))
+        except CannotBePassed as error:
+            raise CannotRun(CONFIG_ERROR, str(error)) from error
+    else:
         raise CannotRun(CONFIG_ERROR, "the readiness probe can be an exec, a tcpSocket or an httpGet here")

@@ -108,9 +108,12 @@ class ProcessRuntime:
         if not known.folder:
             self._reactor.callLater(0, self._end, known, _LOST)
             return
-        self._lifeline.send(
-            wire.Start(known.number, list(program.argv), dict(program.environment), program.working_directory)
-        )
+        try:
+            self._lifeline.send(
+                wire.Start(known.number, list(program.argv), dict(program.environment), program.working_directory)
+            )
+        except wire.WireError as error:
+            self._reactor.callLater(0, self._end, known, Exit(128, 0, "StartError", f"it cannot be run: {error}"))
 
     def terminate(self, pod: PodId, grace: float) -> None:
         if (known := self._pods.get(pod.uid)) is not None:
@@ -127,9 +130,12 @@ class ProcessRuntime:
             self._lifeline.send(wire.Kill(number))
 
         asked = self._runs[number] = Deferred(give_up)
-        self._lifeline.send(wire.Run(number, known.number, list(argv)))
         try:
+            self._lifeline.send(wire.Run(number, known.number, list(argv)))
             answer = await asked.addTimeout(within, self._reactor)
+        except wire.WireError as error:
+            del self._runs[number]
+            raise CannotRun("StartError", str(error)) from error
         except TimeoutError as error:
             raise CannotRun("Timeout", f"no result within {within:g} s") from error
         if answer.message:

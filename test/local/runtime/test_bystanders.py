@@ -3,9 +3,10 @@
 import os
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_twisted
 
-from isoproxy.local.runtime.facts import Exit
+from isoproxy.local.runtime.facts import CannotRun, Exit
 from isoproxy.local.runtime.process import ProcessRuntime
 from test.local.runtime.support import Observer, eventually, pod_id, python, run
 
@@ -34,3 +35,38 @@ async def test_a_folder_deeper_than_python_calls_itself_is_removed(
     assert observer.exits == [Exit(0, 0, "Completed")]
     runtime.finish(pod_id())
     await eventually(lambda: not os.path.exists(home))
+
+
+@pytest.mark.parametrize(
+    ("argv", "environment", "words"),
+    [
+        (["a\0b"], {}, "null byte"),
+        (["true"], {"PATH": "/bin\0/usr/bin"}, "null byte"),
+        (["\ud800"], {}, "surrogates not allowed"),
+        (["x" * 100_000], {}, 'the command "xxx'),
+        (["true", "x" * 140_000], {}, "Argument list too long"),
+        (["true", *["x" * 100_000] * 50], {}, "a message of 50"),
+        (["true", *["\1" * 100_000] * 10], {}, "a message of 60"),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_what_no_program_can_be_given_is_told_to_its_own_pod(
+    runtime: ProcessRuntime, bystander: Observer, argv: list[str], environment: dict[str, str], words: str
+) -> None:
+    observer = await run(runtime, pod_id(), *argv, **environment)
+    assert observer.exits == []  # not from within
+    await eventually(lambda: observer.exits)
+    assert observer.pids == []
+    assert (observer.exits[0].code, observer.exits[0].reason) == (128, "StartError")
+    assert words in observer.exits[0].message
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"), [(("a\0b",), "null byte"), (("true", *["x" * 100_000] * 50), "a message of 50")]
+)
+@pytest_twisted.ensureDeferred
+async def test_what_no_command_beside_a_program_can_be_given_is_told_to_who_asks(
+    runtime: ProcessRuntime, bystander: Observer, argv: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(CannotRun, match=words):
+        await runtime.execute(pod_id("bystander"), argv, 10.0)

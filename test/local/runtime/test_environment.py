@@ -79,3 +79,29 @@ def test_variables_made_of_variables_end_where_programs_do() -> None:
     env += [{"name": f"A{n}", "value": f"$(A{n - 1})" * 10} for n in range(1, 20)]
     with pytest.raises(CannotRun, match="env A5: longer than 131071 characters"):
         made({"env": env})
+
+
+@pytest.mark.parametrize(
+    ("container", "words"),
+    [
+        ({"command": ["a\0b"]}, "word 0 of the command: it holds a NUL"),
+        ({"args": ["a", "b\0"]}, "word 2 of the command: it holds a NUL"),
+        ({"workingDir": "/\0"}, "workingDir: it holds a NUL"),
+        ({"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}, "env A: it holds a NUL"),
+    ],
+)
+def test_a_nul_which_no_program_can_be_given_is_refused(container: Json, words: str) -> None:
+    with pytest.raises(CannotRun, match=words) as refusal:
+        made(container, {Reference("Secret", "s", "k", False): "a\0"})
+    assert refusal.value.reason == "CreateContainerConfigError"
+
+
+def test_words_that_are_short_enough_each_may_be_too_long_together() -> None:
+    big = [{"name": "BIG", "value": "x" * 100_000}]
+    made({"env": big, "args": ["$(BIG)"] * 19})
+    with pytest.raises(CannotRun, match=r"word 20 of the command: .* more than the 2097152 bytes"):
+        made({"env": big, "args": ["$(BIG)"] * 50})
+    with pytest.raises(CannotRun, match="word 6 of the command"):
+        made({"args": ["\U0001f600" * 100_000] * 6})  # bytes are what counts, not characters
+    with pytest.raises(CannotRun, match="more than the 2097152 bytes"):
+        made({"args": ["x"] * 300_000})  # each costs a pointer

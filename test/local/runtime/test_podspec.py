@@ -59,6 +59,18 @@ def test_what_is_not_enforced_is_no_reason_to_refuse() -> None:
             "CreateContainerConfigError",
             "plain HTTP only",
         ),
+        (
+            {"readinessProbe": {"exec": {"command": ["test", "\0"]}}},
+            {},
+            "CreateContainerConfigError",
+            "word 1 of the readiness probe's command: it holds a NUL",
+        ),
+        (
+            {"readinessProbe": {"exec": {"command": ["test", *["x" * 100_000] * 21]}}},
+            {},
+            "CreateContainerConfigError",
+            "of the readiness probe's command: .* more than",
+        ),
         ({"readinessProbe": {"tcpSocket": {"port": "web"}}}, {}, "CreateContainerConfigError", "port 'web'"),
         ({}, {"restartPolicy": "Sometimes"}, "CreateContainerConfigError", r"spec\.restartPolicy"),
     ],

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 from isoproxy.local.runtime.supervisor import wire
+from isoproxy.local.runtime.supervisor.complaints import complain
 from isoproxy.local.runtime.supervisor.control import Control
 from isoproxy.local.runtime.supervisor.job import Command, Job, Outcome
 from isoproxy.local.runtime.supervisor.loop import Loop
@@ -17,6 +18,7 @@ from isoproxy.local.runtime.supervisor.spawn import CannotSpawn
 _RECHECK = 0.05  # seconds between looks at strays that do not go
 _SLICE = 0.005  # seconds of removing folders between two turns of the loop
 _HANGING = 5.0  # seconds past the grace of a shutdown: what lives then cannot be killed
+_WORDS = 512  # characters of what is told to a user
 
 
 class Pod:
@@ -65,7 +67,25 @@ class Supervisor:
                     job.stop(grace)
 
     def handle(self, request: wire.Message) -> None:
-        """Carry out one request. What concerns a pod that is not known, or no longer, is answered by its end."""
+        """Carry out one request. What concerns a pod that is not known, or no longer, is answered by its end.
+
+        Raises WireError for what is none."""
+        try:
+            self._carry_out(request)
+        except wire.WireError:
+            raise
+        except Exception as error:  # a mistake of ours about one pod must not cost all of them
+            complain(f"a {type(request).__name__} was not carried out: {error!r}")
+            self._refuse(request, error)
+
+    def _refuse(self, request: wire.Message, error: Exception) -> None:
+        match request:
+            case wire.Start(number):
+                self._report(wire.Ended(number, False, 128, 0, _words(error)))
+            case wire.Run(run):
+                self._report(wire.Ran(run, 128, _words(error)))
+
+    def _carry_out(self, request: wire.Message) -> None:
         match request:
             case wire.Start():
                 self._start(request)
@@ -124,7 +144,7 @@ class Supervisor:
                 on_ended=ended,
             )
         except (CannotSpawn, OSError) as error:
-            self._report(wire.Ended(number, False, 128, 0, str(error)))
+            self._refuse(request, error)
         else:
             self._reaper.add(pod.job)
 
@@ -142,7 +162,7 @@ class Supervisor:
         try:
             job = Job(self._loop, self._command(request.argv, pod), on_ended=ended)
         except CannotSpawn as error:
-            self._report(wire.Ran(request.run, 128, str(error)))
+            self._refuse(request, error)
         else:
             pod.runs[request.run] = job
             self._reaper.add(job)
@@ -166,3 +186,7 @@ class Supervisor:
         while self._removals and time.monotonic() < until:
             if next(self._removals[0], self) is self:
                 del self._removals[0]
+
+
+def _words(error: Exception) -> str:
+    return (str(error) or type(error).__name__)[:_WORDS]

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-MAX_LINE = 4 * 1024 * 1024  # bytes; the kernel takes 2 MiB of arguments and environment at most
+MAX_LINE = 4 * 1024 * 1024  # bytes; what a program can be given has less (arguments.MOST_BYTES), but for escapes
 
 
 class WireError(Exception):
@@ -118,8 +118,12 @@ _KINDS: dict[str, Any] = {
 
 
 def encode(message: Message) -> bytes:
-    """One line, its end included."""
-    return json.dumps([type(message).__name__, *message], separators=(",", ":")).encode("ascii") + b"\n"
+    """One line, its end included. Raises WireError when it would be longer than the other side takes."""
+    text = json.dumps([type(message).__name__, *message], ensure_ascii=False, separators=(",", ":"))
+    line = text.encode(errors="surrogatepass")
+    if len(line) > MAX_LINE:
+        raise WireError(f"a message of {len(line)} bytes, which is more than {MAX_LINE}")
+    return line + b"\n"
 
 
 def decode(line: bytes) -> Message:

@@ -52,3 +52,16 @@ def test_a_line_without_end_is_refused() -> None:
     assert list(reader.feed(b"x" * wire.MAX_LINE)) == []
     with pytest.raises(wire.WireError, match="a line of more than"):
         list(reader.feed(b"x"))
+
+
+def test_a_message_that_would_not_be_taken_is_not_sent() -> None:
+    reader = wire.LineReader()
+    most = wire.MAX_LINE - len(wire.encode(wire.Run(1, 1, [""]))) + 1
+    assert list(reader.feed(wire.encode(wire.Run(1, 1, ["x" * most])))) == [wire.Run(1, 1, ["x" * most])]
+    with pytest.raises(wire.WireError, match="which is more than"):
+        wire.encode(wire.Run(1, 1, ["x" * (most + 1)]))
+
+
+def test_whatever_a_program_can_be_given_is_no_longer_on_the_way_but_for_escapes() -> None:
+    texts = ["\U0001f600" * 100_000] * 5  # 2 MB
+    assert len(wire.encode(wire.Run(1, 1, texts))) < 2_001_000
