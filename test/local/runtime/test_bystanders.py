@@ -7,6 +7,7 @@ import pytest
 import pytest_twisted
 
 from isoproxy.local.runtime.facts import CannotRun, Exit
+from isoproxy.local.runtime.podspec import LONGEST_GRACE
 from isoproxy.local.runtime.process import ProcessRuntime
 from test.local.runtime.support import Observer, eventually, pod_id, python, run
 
@@ -70,3 +71,20 @@ async def test_what_no_command_beside_a_program_can_be_given_is_told_to_who_asks
 ) -> None:
     with pytest.raises(CannotRun, match=words):
         await runtime.execute(pod_id("bystander"), argv, 10.0)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_grace_may_be_as_long_as_any(runtime: ProcessRuntime, bystander: Observer) -> None:
+    observer = await run(runtime, pod_id(), *python("import time; time.sleep(1000)"))
+    runtime.terminate(pod_id(), float(LONGEST_GRACE))
+    await eventually(lambda: observer.exits)
+    assert observer.exits == [Exit(143, 15, "Error")]
+    deaf = await run(runtime, pod_id("deaf"), "sh", "-c", "trap '' TERM; echo deaf; sleep 1000")
+    await eventually(lambda: _has_printed(runtime, "deaf"))
+    runtime.terminate(pod_id("deaf"), float(LONGEST_GRACE))
+    assert await runtime.execute(pod_id("deaf"), ("true",), 10.0) == 0
+    assert deaf.exits == []
+
+
+def _has_printed(runtime: ProcessRuntime, name: str) -> bool:
+    return bool(list(runtime.logs.read("default", name, container="", tail_lines=None)))

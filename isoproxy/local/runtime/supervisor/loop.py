@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 _TIDY = 1000  # timers
+_LONGEST = 3600.0  # seconds of one wait; epoll takes no more than 24 days
 
 
 class Timer:
@@ -68,5 +69,5 @@ class Loop:
             heapq.heappop(self._timers)
         if not self._timers:
             return longest
-        next_timer = max(0.0, self._timers[0][0] - time.monotonic())
+        next_timer = max(0.0, min(_LONGEST, self._timers[0][0] - time.monotonic()))
         return next_timer if longest is None else min(next_timer, longest)

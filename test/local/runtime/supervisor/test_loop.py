@@ -23,6 +23,18 @@ def test_a_turn_lasts_no_longer_than_asked_for() -> None:
     loop.turn(0.0)
 
 
+def test_a_timer_may_be_further_off_than_the_kernel_can_wait() -> None:
+    loop, called = Loop(), []
+    loop.call_later(365 * 86_400.0, lambda: called.append("a year later"))
+    out, into = os.pipe()
+    os.write(into, b"x")
+    loop.when_readable(out, lambda: called.append("now"))
+    loop.turn(None)
+    assert called == ["now"]
+    os.close(out)
+    os.close(into)
+
+
 def test_what_is_forgotten_is_not_called_even_if_it_was_ready() -> None:
     loop, called = Loop(), []
     (one, into_one), (two, into_two) = os.pipe(), os.pipe()
