@@ -94,7 +94,7 @@ class Application(Service):
                 factory = web_factory(metrics=metrics, health=self._health, clock=self._reactor)
                 page = listen_now(self._reactor, description, factory, option)
                 self._pages.append(page)
-                log.info("{what} at {url}", what=what, url=url_of(page))
+                log.info("{what} at {url}", what=what, url=url_of(page, description))
 
     async def _start(self, client: KubeClient) -> None:
         if self._machine is not None:

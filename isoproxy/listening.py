@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
@@ -24,9 +25,14 @@ def listen_now(reactor: Any, description: str, factory: IProtocolFactory, option
     return outcome[0]
 
 
-def url_of(port: IListeningPort) -> str:
-    """Return where to find what a TCP port serves by HTTP, as seen from this machine."""
+def url_of(port: IListeningPort, description: str) -> str:
+    """Return where to find what a port serves by HTTP, as seen from this machine.
+
+    ``description`` is what it was made from, and what is returned where that is no TCP: such a socket has no URL.
+    """
     address: Any = port.getHost()
+    if not isinstance(address, (IPv4Address, IPv6Address)):
+        return description
     host = as_seen_here(address.host)
     return f"http://{f'[{host}]' if ':' in host else host}:{address.port}"
 

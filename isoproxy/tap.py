@@ -3,6 +3,7 @@
 import getopt
 import os
 import re
+import socket
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,7 +11,13 @@ from typing import Any, ClassVar
 
 from twisted.application.service import IService
 from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.endpoints import serverFromString
+from twisted.internet.endpoints import (
+    AdoptedStreamServerEndpoint,
+    TCP4ServerEndpoint,
+    TCP6ServerEndpoint,
+    serverFromString,
+)
+from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.python import usage
 
 from isoproxy.app import Application
@@ -20,11 +27,19 @@ from isoproxy.model.dedicatedservice import PullPolicy
 from isoproxy.model.leaderlease import LEASE_NAME
 from isoproxy.model.proxies import ProxyImage
 from isoproxy.model.proxyaccess import API_SERVER_PORTS
+from isoproxy.optionrules import problem
 from isoproxy.settings import Local, Role, ServiceName, Settings
 from isoproxy.timesource import go_by_boottime
 
+DEFAULTS = {
+    "api-listen": "tcp:8001:interface=127.0.0.1",
+    "proxy-pull-policy": PullPolicy.IF_NOT_PRESENT.value,
+    "proxy-grace": "300",
+}
+"""Of options that are refused where they are of no consequence: taken once that has been looked at."""
 LEAST_GRACE = 10
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SERVICE = re.compile(r"[a-z]([-a-z0-9]{0,48}[a-z0-9])?")
 LONGEST = 7 * 86400
 LAST_PORT = 65535
 
@@ -47,7 +62,13 @@ class Options(usage.Options):
     optParameters: ClassVar[list[list[Any]]] = [
         ["role", None, Role.ALL.value, "all, operator, proxy; with --local also none: only API server and pods"],
         ["bind", None, None, "address that services listen on [127.0.0.1 with --local, else every address]"],
-        ["api-listen", None, "tcp:8001:interface=127.0.0.1", "with --local: endpoint of the API server"],
+        [
+            "api-listen",
+            None,
+            None,
+            "with --local: endpoint of the API server. It asks nobody who they are: whoever can connect, any user of this"
+            f" machine and any pod, can run programs as you and read every Secret [{DEFAULTS['api-listen']}]",
+        ],
         ["kubeconfig", None, None, "kubeconfig file of the cluster"],
         ["context", None, None, "context in the kubeconfig"],
         ["service", None, None, "with --role proxy: the DedicatedService to serve, as NAMESPACE/NAME"],
@@ -55,18 +76,18 @@ class Options(usage.Options):
         ["leader-election-namespace", None, None, "where operators agree on a leader [the pod's own, else default]"],
         ["leader-election-id", None, None, f"the Lease by which they agree [{LEASE_NAME}]"],
         ["proxy-image", None, None, "with --role operator: deploy each service's proxies, from this image"],
-        ["proxy-pull-policy", None, PullPolicy.IF_NOT_PRESENT.value, "when to pull it: IfNotPresent, Always, Never"],
+        ["proxy-pull-policy", None, None, "when to pull it: Always, Never [IfNotPresent]"],
         ["drain-timeout", None, None, "seconds that connections get to end at a stop [30; 0 with --local]"],
-        ["proxy-grace", None, "300", "seconds from a proxy's expiry to the end of its pods"],
+        ["proxy-grace", None, None, "seconds from a proxy's expiry to the end of its pods [300]"],
         ["metrics-listen", None, None, "endpoint for /metrics, /healthz and /readyz, such as tcp:8080"],
         ["health-listen", None, None, "endpoint for /healthz and /readyz alone, such as tcp:8081"],
     ]
 
     def __init__(self) -> None:
         usage.Options.__init__(self)
-        self["namespaces"] = []
-        self["proxy-pull-secrets"] = []
-        self["api-server-ports"] = []
+        self["namespace"] = []
+        self["proxy-pull-secret"] = []
+        self["api-server-port"] = []
         self["files"] = ()
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
@@ -84,15 +105,15 @@ class Options(usage.Options):
 
     def opt_namespace(self, namespace: str) -> None:
         """look after this namespace only (may be repeated) [every namespace]"""
-        self["namespaces"].append(namespace)
+        self["namespace"].append(namespace)
 
     def opt_proxy_pull_secret(self, name: str) -> None:
         """pull the proxies' image with this secret of the service's namespace (may be repeated)"""
-        self["proxy-pull-secrets"].append(name)
+        self["proxy-pull-secret"].append(name)
 
     def opt_api_server_port(self, text: str) -> None:
         """let proxies out to API servers on this port (may be repeated) [443, 6443, 8443, 16443]"""
-        self["api-server-ports"].append(_port("api-server-port", text))
+        self["api-server-port"].append(_port("api-server-port", text))
 
     def parseArgs(self, *files: str) -> None:
         """Take the manifests."""
@@ -101,11 +122,17 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Check what options say together; raises UsageError with one line."""
         self._check_role()
-        for name in ("api-listen", "listen", "metrics-listen", "health-listen"):
+        for option, value in DEFAULTS.items():
+            if self[option] is None:
+                self[option] = value
+        self._check_proxies()
+        for name in ("metrics-listen", "health-listen"):
             _check_endpoint(name, self[name])
+        for name in ("api-listen", "listen"):
+            _check_tcp(name, _check_endpoint(name, self[name]))
         if self["bind"] and not (isIPAddress(self["bind"]) or isIPv6Address(self["bind"])):
             raise usage.UsageError(f"--bind: {self['bind']!r} is no IP address")
-        for name in self["namespaces"]:
+        for name in self["namespace"]:
             _check_name("namespace", name, "namespace")
         for option, kind in (("leader-election-namespace", "namespace"), ("leader-election-id", "Lease")):
             if self[option] is not None:
@@ -120,29 +147,11 @@ class Options(usage.Options):
             role = Role(self["role"])
         except ValueError:
             raise usage.UsageError(f"--role: {self['role']!r} is none of all, operator, proxy, none") from None
-        if self["files"] and not self["local"]:
-            raise usage.UsageError("FILEs are for --local; for a cluster, use kubectl apply")
-        if self["local"] and (self["kubeconfig"] or self["context"]):
-            raise usage.UsageError("--local brings its own API server: --kubeconfig and --context are for clusters")
-        if role is Role.NONE and not self["local"]:
-            raise usage.UsageError("--role none is for --local")
-        if role is Role.PROXY and self["local"]:
-            raise usage.UsageError("--role proxy needs an API server that is there: --local does not go with it")
-        if (role is Role.PROXY) != bool(self["service"]):
-            raise usage.UsageError("--role proxy and --service NAMESPACE/NAME go together")
-        if self["listen"] and role is not Role.PROXY:
-            raise usage.UsageError("--listen is for --role proxy; services say their port themselves")
-        if self["leader-elect"] and (role is not Role.OPERATOR or self["local"]):
-            raise usage.UsageError("--leader-elect is for --role operator on a cluster")
-        for option in ("leader-election-namespace", "leader-election-id"):
-            if self[option] is not None and not self["leader-elect"]:
-                raise usage.UsageError(f"--{option} goes with --leader-elect")
-        self._check_proxies(role)
+        if (line := problem(role, self)) is not None:
+            raise usage.UsageError(line)
 
-    def _check_proxies(self, role: Role) -> None:
+    def _check_proxies(self) -> None:
         policies = [policy.value for policy in PullPolicy]
-        if self["proxy-image"] is not None and (role is not Role.OPERATOR or self["local"]):
-            raise usage.UsageError("--proxy-image is for --role operator on a cluster")
         if self["proxy-image"] == "":
             raise usage.UsageError("--proxy-image: an empty name is no image")
         if self["proxy-pull-policy"] not in policies:
@@ -157,7 +166,7 @@ class Options(usage.Options):
             role=Role(self["role"]),
             local=local,
             connection=None if local else self._connection(),
-            namespaces=tuple(self["namespaces"]),
+            namespaces=tuple(self["namespace"]),
             election_namespace=self._election_namespace(),
             election_lease=self["leader-election-id"] or LEASE_NAME,
             proxies=self._proxies(),
@@ -182,10 +191,10 @@ class Options(usage.Options):
         return ProxyImage(
             self["proxy-image"],
             pull_policy=PullPolicy(self["proxy-pull-policy"]),
-            pull_secrets=tuple(self["proxy-pull-secrets"]),
+            pull_secrets=tuple(self["proxy-pull-secret"]),
             grace_seconds=self["proxy-grace"],
             budgets=not self["no-disruption-budgets"],
-            api_server_ports=tuple(self["api-server-ports"]) or API_SERVER_PORTS,
+            api_server_ports=tuple(self["api-server-port"]) or API_SERVER_PORTS,
             ipv6=bool(self["proxy-ipv6"]),
         )
 
@@ -199,9 +208,9 @@ class Options(usage.Options):
 def _service_name(text: str | None) -> ServiceName | None:
     if not text:
         return None
-    namespace, slash, name = text.partition("/")
-    if not (namespace and slash and name) or "/" in name:
-        raise usage.UsageError(f"--service: {text!r} is not NAMESPACE/NAME")
+    namespace, _, name = text.partition("/")
+    if not (_NAME.fullmatch(namespace) and _SERVICE.fullmatch(name)):
+        raise usage.UsageError(f"--service: {text!r} is not NAMESPACE/NAME of a DedicatedService")
     return ServiceName(namespace, name)
 
 
@@ -226,15 +235,25 @@ def _check_name(option: str, name: str, kind: str) -> None:
         raise usage.UsageError(f"--{option}: {name!r} is no name of a {kind}")
 
 
-def _check_endpoint(option: str, description: str | None) -> None:
+def _check_endpoint(option: str, description: str | None) -> IStreamServerEndpoint | None:
     from twisted.internet import reactor
 
     if description is None:
-        return
+        return None
     try:
-        serverFromString(reactor, description)
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     except Exception as error:  # the parser raises whatever a wrong argument happens to cause
         raise usage.UsageError(f"--{option}: {description!r} is no endpoint description: {error}") from error
+    return endpoint
+
+
+def _check_tcp(option: str, endpoint: IStreamServerEndpoint | None) -> None:
+    """Refuse what is no bare TCP: clients' sockets are taken from Twisted as they are, and the API has a URL."""
+    is_tcp = isinstance(endpoint, (TCP4ServerEndpoint, TCP6ServerEndpoint)) or (
+        isinstance(endpoint, AdoptedStreamServerEndpoint) and endpoint.addressFamily != socket.AF_UNIX
+    )
+    if endpoint is not None and not is_tcp:
+        raise usage.UsageError(f"--{option} takes tcp, tcp6 and systemd: what comes over anything else is not served")
 
 
 def makeService(options: Options) -> IService:

@@ -44,7 +44,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "settings",
         "timesource",
     },
-    "tap": {"app", "exitstatus", "kube", "model", "settings", "timesource"},
+    "optionrules": {"settings"},
+    "tap": {"app", "exitstatus", "kube", "model", "optionrules", "settings", "timesource"},
 }
 
 # Decisions: what they return depends on their arguments alone. A module (or a package, for all that is in it) whose

@@ -3,11 +3,14 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import cast
 
 import pytest
+import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactor
@@ -49,9 +52,17 @@ class Port:
 )
 def test_a_url_is_one_that_works_on_this_machine(host: str, url: str) -> None:
     address = (IPv6Address if ":" in host else IPv4Address)("TCP", host, 8001)
-    assert url_of(cast(IListeningPort, Port(address))) == url
+    assert url_of(cast(IListeningPort, Port(address)), "tcp:8001") == url
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_has_no_url_is_called_what_it_was_called_on_the_command_line(tmp_path: Path) -> None:
+    description = f"unix:{tmp_path}/socket"
+    port = listen_now(reactor, description, Factory(), "--metrics-listen")
+    assert url_of(port, description) == description
+    await maybeDeferred(port.stopListening)
 
 
 def test_what_listens_is_returned() -> None:
     port = listen_now(MemoryReactor(), "tcp:8001:interface=127.0.0.1", Factory(), "--api-listen")
-    assert url_of(port).startswith("http://")
+    assert url_of(port, "tcp:8001").startswith("http://")

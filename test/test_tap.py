@@ -1,5 +1,7 @@
 """The command line: what it means, and what is said when it cannot mean anything."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -21,6 +23,9 @@ clusters: [{name: c, cluster: {server: "http://127.0.0.1:1"}}]
 users: [{name: u, user: {}}]
 contexts: [{name: here, context: {cluster: c, user: u}}]
 """
+
+
+PROXY = ["--role", "proxy", "--service", "a/b"]
 
 
 @pytest.fixture
@@ -51,9 +56,9 @@ def test_local_listens_on_loopback_and_ends_connections_at_once_unless_told_othe
 
 
 def test_options_may_stand_before_and_after_files() -> None:
-    found = parsed("--local", "a.yaml", "--role", "none", "-", "--bind=", "--drain-timeout=7", "--", "--b.yaml")
+    found = parsed("--local", "a.yaml", "--role", "all", "-", "--bind=", "--drain-timeout=7", "--", "--b.yaml")
     assert found["files"] == ("a.yaml", "-", "--b.yaml")
-    assert (found["role"], found["bind"], found["drain-timeout"]) == ("none", "", 7.0)
+    assert (found["role"], found["bind"], found["drain-timeout"]) == ("all", "", 7.0)
 
 
 def test_a_cluster_is_what_the_kubeconfig_says(kubeconfig: str) -> None:
@@ -130,7 +135,13 @@ def test_proxies_are_deployed_where_there_is_an_image_of_them(kubeconfig: str) -
         (["--proxy-image", "i"], "--proxy-image is for --role operator on a cluster"),
         (["--local", "--role", "operator", "--proxy-image", "i"], "--proxy-image is for --role operator on a cluster"),
         (["--role", "operator", "--proxy-image", ""], "--proxy-image: an empty name is no image"),
-        (["--proxy-pull-policy", "never"], "--proxy-pull-policy: 'never' is none of IfNotPresent, Always, Never"),
+        (
+            ["--role", "operator", "--proxy-image", "i", "--proxy-pull-policy", "never"],
+            "--proxy-pull-policy: 'never' is none of IfNotPresent, Always, Never",
+        ),
+        (["--local", "--api-listen", "unix:/s"], "--api-listen takes tcp, tcp6 and systemd"),
+        ([*PROXY, "--listen", "unix:/s"], "--listen takes tcp, tcp6 and systemd"),
+        ([*PROXY, "--listen", "haproxy:tcp:1"], "--listen takes tcp, tcp6 and systemd"),
         (["--nope"], "nope"),
     ],
 )
@@ -141,7 +152,53 @@ def test_what_makes_no_sense_is_refused_in_one_line(arguments: list[str], line: 
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["a", "a/", "/b", "a/b/c"])
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--api-listen", "tcp:1"], "--api-listen is for --local: a cluster has its API server"),
+        ([*PROXY, "--bind", "::1", "--listen", "tcp:1"], "--bind and --listen both say where to listen"),
+        ([*PROXY, "--bind=", "--listen", "tcp:1"], "--bind and --listen both say where to listen"),
+        (["--role", "operator", "--bind", "::1"], "--bind is for proxies: --role operator runs none"),
+        (["--role", "operator", "--drain-timeout", "0"], "--drain-timeout is for proxies: --role operator runs none"),
+        (["--local", "--role", "none", "--bind="], "--bind is for proxies: --role none runs none"),
+        (
+            [*PROXY, "--namespace", "a"],
+            "--namespace is for --role all and operator: --service names",
+        ),
+        (["--local", "--role", "none", "--namespace", "a"], "--namespace is for --role all and operator"),
+        (["--local", "--role", "none", "--proxy-grace", "300"], "--proxy-grace is for operators and proxies"),
+        *(
+            (["--role", "operator", *option], f"{option[0]} goes with --proxy-image")
+            for option in (
+                ["--proxy-pull-policy", "IfNotPresent"],
+                ["--proxy-pull-secret", "a"],
+                ["--proxy-ipv6"],
+                ["--api-server-port", "443"],
+                ["--no-disruption-budgets"],
+            )
+        ),
+    ],
+)
+def test_what_would_be_of_no_consequence_is_refused_in_one_line(arguments: list[str], line: str) -> None:
+    with pytest.raises(usage.UsageError) as refused:
+        parsed(*arguments)
+    assert line in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("domain", "line"), [("INET", ""), ("UNIX", "--listen takes tcp, tcp6 and systemd")])
+def test_a_socket_that_systemd_opened_is_taken_if_it_is_one_of_tcp(domain: str, line: str) -> None:
+    listen = f"systemd:domain={domain}:index=0"
+    read = f"from isoproxy.tap import Options; Options().parseOptions([*{PROXY}, '--listen', '{listen}'])"
+    inherits = 'LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=clients exec "$@"'
+    ended = subprocess.run(
+        ["sh", "-c", inherits, "sh", sys.executable, "-c", read], stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert (ended.returncode == 0) == (line == "")
+    assert line in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["a", "a/", "/b", "a/b/c", "d/Not_A_Name", "D/b", "d/1b", "d/" + 51 * "b"])
 def test_a_service_is_named_by_namespace_and_name(name: str, kubeconfig: str) -> None:
     with pytest.raises(usage.UsageError, match="is not NAMESPACE/NAME"):
         settings("--role", "proxy", "--service", name, "--kubeconfig", kubeconfig)

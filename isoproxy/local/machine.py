@@ -51,7 +51,7 @@ class Machine:
     def listen(self) -> str:
         """Begin to serve the API; returns its URL, and raises SystemExit where that is not to be had."""
         self._port = listen_now(self._reactor, self._settings.listen, self._server.site(), "--api-listen")
-        self._url = url_of(self._port)
+        self._url = url_of(self._port, self._settings.listen)
         return self._url
 
     async def start(self, api: KubeApi) -> None:

@@ -14,4 +14,4 @@ def test_isoproxy_understands_what_it_is_started_with(values: Json) -> None:
     options = Options()
     options.parseOptions(look(rendered(values), "Deployment spec.template.spec.containers.0.args"))
     assert options["role"] == "operator"
-    assert options["namespaces"] == values.get("watchNamespaces", [])
+    assert options["namespace"] == values.get("watchNamespaces", [])
