@@ -66,8 +66,8 @@ class Options(usage.Options):
             "api-listen",
             None,
             None,
-            "with --local: endpoint of the API server. It asks nobody who they are: whoever can connect, any user of this"
-            f" machine and any pod, can run programs as you and read every Secret [{DEFAULTS['api-listen']}]",
+            "with --local: endpoint of the API server. It asks nobody who they are: whoever can connect, any user of"
+            f" this machine and any pod, can run programs as you and read every Secret [{DEFAULTS['api-listen']}]",
         ],
         ["kubeconfig", None, None, "kubeconfig file of the cluster"],
         ["context", None, None, "context in the kubeconfig"],
