@@ -83,7 +83,6 @@ class Connection:
         "_due",
         "_early",
         "_peer",
-        "_pod_is_gone",
         "_quiet_mark",
         "_quiet_since",
         "_relay",
@@ -106,7 +105,6 @@ class Connection:
         self._timer: IDelayedCall | None = None
         self._due: float | None = None
         self._quiet_mark = self._quiet_since = 0.0
-        self._pod_is_gone = False
         self.accepted_at = desk.time.monotonic()
         self.session = Session(limits, self.accepted_at)
         self.pod: Backend | None = None
@@ -135,7 +133,6 @@ class Connection:
     def given(self, pod: Backend) -> None:
         """It has claimed ``pod``."""
         self.pod = pod
-        self._pod_is_gone = False
         self._do(self.session.given(pod, self._now()))
 
     def received(self, data: bytes) -> None:
@@ -153,9 +150,14 @@ class Connection:
 
     def pod_gone(self) -> None:
         """The IsolationPod of its pod is no more: the pod ends, if it has not ended yet."""
-        self._pod_is_gone = True
-        if self._relay is not None:
+        if self._relay is None:
+            self.pod_withdrawn()
+        else:
             self._relay.backend_gone()
+
+    def pod_withdrawn(self) -> None:
+        """Its pod is no longer to be used, unless it is in use already."""
+        self._do(self.session.pod_withdrawn(self._now()))
 
     def cut(self, outcome: Outcome) -> None:
         """End it."""
@@ -271,8 +273,6 @@ class Connection:
         self._quiet_since = self._now()
         ended.addCallback(self._relay_ended)
         ended.addErrback(lambda failure: log.failure("a session failed", failure=failure))
-        if self._pod_is_gone:
-            relay.backend_gone()
         self._desk.connected(self)
 
     def _relay_ended(self, result: RelayResult) -> None:

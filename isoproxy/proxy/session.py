@@ -5,7 +5,7 @@ any clock that does not jump. It calls ``woken`` at or after ``wake_at``, which 
 
     Queued ──given──▶ Dialing ──connected──▶ Relaying ──relay_ended──▶ Ended
       ▲                  │ refused: the same pod again, after a short while
-      └──────────────────┘ dead: that pod is retired, and the next one claimed from the front of the queue
+      └──────────────────┘ dead or withdrawn: that pod is retired, and the next one claimed from the front of the queue
 
 From any state the connection may end; what comes in after that is ignored.
 """
@@ -251,6 +251,12 @@ class Session:
         )
         return ()
 
+    def pod_withdrawn(self, now: float) -> Actions:
+        """Its pod is gone, or asked back: its address may be another's at any time. Nothing has been handed over before
+        bytes flow, so another pod does as well; whoever has reached it keeps it."""
+        state = self.state
+        return (*_dropped(state), *self._next_pod(state, now)) if isinstance(state, Dialing) else ()
+
     # The relay
 
     def relay_ended(self, ending: Ending, now: float) -> Actions:
@@ -298,8 +304,7 @@ class Session:
     def _dial_timed_out(self, state: Dialing, now: float) -> Actions:
         if state.local:
             return self._end(now, Outcome.ERROR)
-        dropped = (DropDial(),) if state.retry_at is None else ()
-        return (*dropped, *self._next_pod(state, now))
+        return (*_dropped(state), *self._next_pod(state, now))
 
     def _next_pod(self, state: Dialing, now: float) -> Actions:
         """Retire the pod, which may have been touched, and claim another: waiting goes on with the patience left."""
@@ -325,6 +330,10 @@ class Session:
             return (LeaveQueue(), End(outcome))
         if isinstance(state, Dialing):
             self.connect_seconds += now - state.since
-            dropped = (DropDial(),) if state.retry_at is None else ()
-            return (*dropped, Retire(state.pod, outcome), End(outcome))
+            return (*_dropped(state), Retire(state.pod, outcome), End(outcome))
         return (Retire(state.pod, outcome), End(outcome))
+
+
+def _dropped(state: Dialing) -> Actions:
+    """Return what gives up the dial, if one is under way."""
+    return (DropDial(),) if state.retry_at is None else ()

@@ -17,7 +17,7 @@ from isoproxy.proxy.dialer import Dialer
 from isoproxy.proxy.leasepace import Demand
 from isoproxy.proxy.records import Records
 from isoproxy.proxy.session import Limits, Queued
-from isoproxy.proxy.stock import Return, Serve, Stock
+from isoproxy.proxy.stock import Return, Serve, Stock, is_withdrawn
 from isoproxy.proxy.timeouts import Sweep
 from isoproxy.timesource import TimeSource
 
@@ -101,6 +101,9 @@ class Sessions:
     def see(self, record: IsolationPod) -> None:
         """An IsolationPod is new, or has changed."""
         self.is_fenced()  # if so, nothing enters
+        connection = self._having.get(record.metadata.uid)
+        if connection is not None and is_withdrawn(record):
+            connection.pod_withdrawn()
         while (waiter := self._stock.longest_waiting()) is not None:
             waiter.leave_if_reset()
             if self._stock.longest_waiting() is waiter:

@@ -181,4 +181,9 @@ class Stock(Generic[W]):
 
 def _is_offered(record: IsolationPod) -> bool:
     """Whether a pod that was assigned is still meant to be used."""
-    return record.status.phase is Phase.IDLE and not record.recalled and record.metadata.deletion_timestamp is None
+    return record.status.phase is Phase.IDLE and not is_withdrawn(record)
+
+
+def is_withdrawn(record: IsolationPod) -> bool:
+    """Whether a pod is asked back, or about to go: it is not to be used, unless it is in use already."""
+    return record.recalled or record.metadata.deletion_timestamp is not None

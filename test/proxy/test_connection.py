@@ -2,6 +2,7 @@
 
 import errno
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -169,20 +170,37 @@ def test_a_flood_is_read_no_further(desk: Counter) -> None:
     assert desk.client.producerState == "paused"
 
 
-def test_a_relay_is_told_of_a_pod_that_went_while_it_was_dialled(desk: Counter) -> None:
+def test_a_relay_is_told_that_its_pod_is_gone_and_not_that_it_is_asked_back(desk: Counter) -> None:
     desk.relay = Relayed()
     desk.connection.begin()
-    desk.connection.pod_gone()
     desk.dialled()
+    desk.connection.pod_withdrawn()
+    assert not desk.relay.backend_is_gone
+    desk.connection.pod_gone()
     assert desk.relay.backend_is_gone
+    assert desk.retired == []
 
 
-def test_that_a_pod_is_gone_says_nothing_of_the_next(desk: Counter) -> None:
+@pytest.mark.parametrize("news", [Connection.pod_gone, Connection.pod_withdrawn])
+def test_a_pod_that_is_gone_or_asked_back_is_dialled_no_longer(desk: Counter, news: Callable[[Any], None]) -> None:
     desk.relay = Relayed()
     desk.connection.begin()
-    desk.connection.pod_gone()
-    desk.clock.advance(5.0)
+    news(desk.connection)
+    assert desk.dials[0].called
+    assert desk.retired == [("pod-1", Outcome.DIAL_FAILED)]
     desk.dialled()
+    assert not desk.relay.backend_is_gone, "that is said of the pod before"
+    assert len(desk.dials) == 2
+
+
+def test_that_a_pod_is_gone_says_nothing_of_the_next_which_may_answer_at_once(desk: Counter) -> None:
+    desk.relay = Relayed()
+    desk.connection.begin()
+    protocol = BackendProtocol()
+    protocol.makeConnection(StringTransport())  # type: ignore[no-untyped-call]  # Twisted's
+    desk.dial = lambda: succeed(protocol)
+    desk.connection.pod_gone()
+    assert len(desk.relays) == 1
     assert not desk.relay.backend_is_gone
 
 

@@ -207,6 +207,42 @@ class TestTheDial:
         )
 
 
+class TestAPodThatIsWithdrawn:
+    def test_the_dial_that_is_under_way_is_dropped_and_the_next_pod_claimed(self) -> None:
+        session = dialing()
+        assert session.pod_withdrawn(1.0) == (DropDial(), Retire(A, Outcome.DIAL_FAILED), Claim(front=True))
+        assert session.given(B, 1.0) == (Dial(B),)
+        assert session.connected(1.5, fenced=False) == (StartRelay(B),)
+        assert session.connect_seconds == 1.5
+
+    def test_it_is_not_dialled_again(self) -> None:
+        session = dialing()
+        session.dial_failed(REFUSED, 0.0)
+        assert session.pod_withdrawn(0.001) == (Retire(A, Outcome.DIAL_FAILED), Claim(front=True))
+
+    def test_it_is_one_of_the_three_that_may_be_tried(self) -> None:
+        session = dialing()
+        session.pod_withdrawn(1.0)
+        session.given(B, 1.0)
+        session.pod_withdrawn(2.0)
+        session.given(C, 2.0)
+        assert session.pod_withdrawn(3.0) == (
+            DropDial(),
+            Retire(C, Outcome.DIAL_FAILED),
+            LeaveQueue(),
+            End(Outcome.DIAL_FAILED),
+        )
+
+    def test_who_waits_for_the_next_does_so_with_the_patience_left(self) -> None:
+        session = queued()
+        session.given(A, 29.0)
+        session.pod_withdrawn(33.0)
+        assert session.wake_at == 34.0
+
+    def test_whoever_has_it_already_keeps_it(self) -> None:
+        assert relaying().pod_withdrawn(1.0) == ()
+
+
 class TestTheFence:
     def test_a_fenced_connect_is_dropped_and_another_pod_waited_for(self) -> None:
         session = dialing()
@@ -263,6 +299,7 @@ class TestTheEnd:
         assert session.connected(1.0, fenced=False) == ()
         assert session.dial_failed(REFUSED, 1.0) == ()
         assert session.relay_ended(Ending.FAILED, 1.0) == ()
+        assert session.pod_withdrawn(1.0) == ()
         assert session.woken(99.0, fenced=False) == ()
         assert session.cut(1.0, Outcome.DRAINED) == ()
         assert session.state == Ended(Outcome.CLIENT_GONE)

@@ -98,6 +98,11 @@ class SessionMachine(RuleBasedStateMachine):
         self.dial_open = False
         self.carry_out(self.session.dial_failed(failure, self.now))
 
+    @rule()
+    def withdraw(self) -> None:
+        self.carry_out(self.session.pod_withdrawn(self.now))
+        assert self.relay_open or self.in_hand is None, "it is neither dialled nor waited for any more"
+
     @precondition(lambda self: self.relay_open)
     @rule(ending=st.sampled_from(Ending))
     def finish(self, ending: Ending) -> None:

@@ -244,8 +244,15 @@ class ProxyMachine(RuleBasedStateMachine):
             self.wrongs.append(f"{pod.name} is dialled for {len(owners)} connections")
         if pod.uid in self.stale:
             self.wrongs.append(f"{pod.name} is dialled, which was assigned before the fence fell")
+        if self.proxy._assignments.complete and not self.is_offered(pod):
+            self.wrongs.append(f"{pod.name} is dialled, which is known to be gone or asked back")
         if self.down_since is not None and self.clock.seconds() - self.down_since > GRACE:
             self.wrongs.append(f"{pod.name} is dialled behind the fence")
+
+    def is_offered(self, pod: Backend) -> bool:
+        """Whether the proxy, by what it has seen, may use a pod that it has not connected to yet."""
+        record = self.proxy._assignments.newest(pod)
+        return record is not None and not record.recalled
 
     @invariant()
     def no_dial_is_wrong(self) -> None:

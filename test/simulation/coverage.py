@@ -23,6 +23,7 @@ _EVENTS = (
     "client_lost",
     "connected",
     "dial_failed",
+    "pod_withdrawn",
     "relay_ended",
     "woken",
     "cut",
