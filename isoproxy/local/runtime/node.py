@@ -125,7 +125,8 @@ class NodeAgent:
                 self._admit(change.new)
         elif change.old is not None:
             uid = change.old.id.uid
-            self._waiting.pop(uid, None)
+            if self._waiting.pop(uid, None) is not None:
+                self._writer.drop(change.old.id)
             if (worker := self._workers.get(uid)) is not None:
                 worker.vanish()
 

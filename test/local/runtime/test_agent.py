@@ -1,6 +1,6 @@
 """The agent as a node among others or alone, told as flat scripts."""
 
-from isoproxy.kube.errors import Forbidden
+from isoproxy.kube.errors import Forbidden, NotSent
 from isoproxy.local.runtime.node import NodeAgent
 from test.local.runtime.stage import SERVER, Stage
 
@@ -53,6 +53,22 @@ def test_a_pod_that_is_bound_where_there_is_no_room_yet_waits_and_is_shown_as_bo
     stage.runtime.end("first")
     stage.pass_time(0.0)
     assert stage.running == {"second"}
+    stage.agent.stop()
+
+
+def test_a_pod_that_is_deleted_while_it_waits_for_room_is_forgotten() -> None:
+    stage = Stage(max_pods=1)
+    stage.add("first")
+    stage.fail(NotSent("away"), verb="patch")
+    stage.add("second")
+    stage.pass_time(1.0)
+    stage.user.remove_pod("second")
+    stage.pass_time(1.0)
+    stage.recover()
+    asked = stage.api.count("patch", "pods")
+    stage.pass_time(60.0)
+    assert stage.api.count("patch", "pods") == asked + 1, "of the first alone the state is written"
+    assert stage.agent._writer._entries.keys() == {stage.user.pod("first")["metadata"]["uid"]}
     stage.agent.stop()
 
 
