@@ -1,5 +1,6 @@
 """What a Pod asks to be run, parsed at the edge, and whether this runtime can do it. Pure."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from isoproxy.model.pod import PodStatus
 
 CONFIG_ERROR = "CreateContainerConfigError"
 LONGEST_GRACE = 365 * 86_400
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 
 
 @model
@@ -96,9 +98,9 @@ class Probe:
     exec_: ExecAction | None = Field(default=None, alias="exec")
     tcp_socket: TcpAction | None = None
     http_get: HttpAction | None = None
-    initial_delay_seconds: int = 0
-    period_seconds: int = Field(default=10, ge=1)
-    timeout_seconds: int = Field(default=1, ge=1)
+    initial_delay_seconds: int = Field(default=0, ge=0, lt=1 << 31)
+    period_seconds: int = Field(default=10, ge=1, lt=1 << 31)
+    timeout_seconds: int = Field(default=1, ge=1, lt=1 << 31)
     success_threshold: int = Field(default=1, ge=1)
     failure_threshold: int = Field(default=3, ge=1)
 
@@ -267,6 +269,9 @@ def _check_probe(container: Container, probe: Probe) -> None:
         if probe.http_get.scheme != "HTTP":
             raise CannotRun(CONFIG_ERROR, "the readiness probe's httpGet can be over plain HTTP only here")
         container.port_number(probe.http_get.port)
+        for header in probe.http_get.http_headers:
+            if not _HEADER_NAME.match(header.name):
+                raise CannotRun(CONFIG_ERROR, f"the readiness probe's header {header.name!r}: no request can have it")
     elif probe.tcp_socket is not None:
         container.port_number(probe.tcp_socket.port)
     elif probe.exec_ is not None:

@@ -71,6 +71,18 @@ def test_what_is_not_enforced_is_no_reason_to_refuse() -> None:
             "CreateContainerConfigError",
             "of the readiness probe's command: .* more than",
         ),
+        (
+            {"readinessProbe": {"httpGet": {"port": 1, "httpHeaders": [{"name": "X Y", "value": "a"}]}}},
+            {},
+            "CreateContainerConfigError",
+            "header 'X Y': no request can have it",
+        ),
+        (
+            {"readinessProbe": {"tcpSocket": {"port": 1}, "initialDelaySeconds": -1}},
+            {},
+            "CreateContainerConfigError",
+            r"spec\.containers\[0\]\.readinessProbe\.initialDelaySeconds",
+        ),
         ({"readinessProbe": {"tcpSocket": {"port": "web"}}}, {}, "CreateContainerConfigError", "port 'web'"),
         ({}, {"restartPolicy": "Sometimes"}, "CreateContainerConfigError", r"spec\.restartPolicy"),
     ],
@@ -113,3 +125,6 @@ def test_numbers_beyond_all_use_are_no_fault_of_ours() -> None:
     with pytest.raises(CannotRun) as caught:
         runnable(pod(container))
     assert len(caught.value.message) <= 1024
+    for field in ("initialDelaySeconds", "periodSeconds", "timeoutSeconds"):
+        with pytest.raises(CannotRun, match=field):
+            runnable(pod({"command": ["c"], "readinessProbe": {"tcpSocket": {"port": 1}, field: 10**400}}))
