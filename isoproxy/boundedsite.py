@@ -56,8 +56,17 @@ class _Channel(http.HTTPChannel):
 
     def requestDone(self, request: http.Request) -> None:
         self._has_answered = True
+        if not self.persistent:  # Twisted gives whoever does not read a last answer for ever to do so
+            self._is_closing = True
+            self.setTimeout(self.site.timeOut)  # type: ignore[no-untyped-call]
         self.site.wait_for(self)  # first: the next request may have come already, and is then answered in this call
         super().requestDone(request)  # type: ignore[no-untyped-call]
+
+    def timeoutConnection(self) -> None:
+        if self._is_closing:
+            self.forceAbortClient()  # type: ignore[no-untyped-call]
+        else:
+            super().timeoutConnection()  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.site.waiting.pop(self, None)
@@ -67,10 +76,10 @@ class _Channel(http.HTTPChannel):
 class BoundedSite(Site):
     """Waits for the next request of so many connections at most, and for each no longer than so many seconds.
 
-    The seconds are for the whole request, and begin with the connection or with the answer to the request before. Who
-    has waited longest makes room for one more. A connection whose request is being answered does not count: how many
-    of these there may be is the resource's business. Who sends another request before the answer to one gets that
-    answer, and is closed, as HTTP allows; no client that we know does.
+    The seconds are for the whole request, and begin with the connection or with the answer to the request before; a
+    last answer is to be read in as many. Who has waited longest makes room for one more. A connection whose request is
+    being answered does not count: how many of these there may be is the resource's business. Who sends another request
+    before the answer to one gets that answer, and is closed, as HTTP allows; no client that we know does.
     """
 
     noisy = False

@@ -56,7 +56,7 @@ class Client(StringTransport):
     @property
     def answers(self) -> int:
         answered: bytes = self.value()  # type: ignore[no-untyped-call]  # Twisted's
-        return answered.count(b"HTTP/1.1 200 OK")
+        return answered.count(b" 200 OK")
 
     @property
     def is_cut(self) -> bool:
@@ -144,6 +144,38 @@ def test_of_many_requests_in_one_piece_one_is_answered(site: BoundedSite, reques
     client.send(request_)  # it has not read the answer, which keeps the connection open
     assert client.answers == 1
     assert client.is_cut
+
+
+@pytest.mark.parametrize(
+    "request_", [HEAD + b"Connection: close\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n", 2 * (HEAD + b"\r\n")]
+)
+def test_a_last_answer_that_nobody_reads_keeps_its_connection_for_no_longer_than_a_request(
+    site: BoundedSite, clock: Clock, request_: bytes
+) -> None:
+    client = Client(site)
+    client.send(request_)
+    assert client.answers == 1
+    clock.advance(SECONDS - 1.0)
+    assert not client.disconnected
+    clock.advance(1.0)
+    assert client.disconnected
+    client.hang_up()
+    assert not clock.getDelayedCalls()
+
+
+def test_a_last_answer_has_its_time_from_when_it_was_given(site: BoundedSite, clock: Clock) -> None:
+    pages: Any = site.resource
+    client = Client(site)
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx")
+    clock.advance(SECONDS + ABORT_SECONDS)
+    assert not client.is_cut
+    pages.open[0].finish()
+    clock.advance(SECONDS - 1.0)
+    assert not client.disconnected
+    clock.advance(1.0)
+    assert client.disconnected
+    client.hang_up()
+    assert not clock.getDelayedCalls()
 
 
 def test_an_empty_line_behind_a_request_is_none(site: BoundedSite) -> None:
