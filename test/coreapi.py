@@ -39,7 +39,13 @@ class CoreApi(ABC):
         )
 
     async def list(
-        self, resource: Resource, *, namespace: str | None = None, label_selector: str = "", field_selector: str = ""
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        keep: Callable[[Json], Any] | None = None,
     ) -> ListResult:
         options = ListOptions(label_selector=label_selector, field_selector=field_selector)
 
@@ -48,7 +54,7 @@ class CoreApi(ABC):
             return {"items": [stored.object for stored in page.items], "version": str(page.version)}
 
         found = await self._request("list", resource, "", read)
-        return ListResult(found["items"], found["version"])
+        return ListResult([*map(keep, found["items"])] if keep is not None else found["items"], found["version"])
 
     async def create(
         self, resource: Resource, body: Json, *, namespace: str | None = None, strict: bool = False

@@ -1,8 +1,9 @@
 """The interface of the API client: what operator, proxy, runtime and simulation code against."""
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from isoproxy.kube.resources import Json, Resource
 
@@ -23,9 +24,10 @@ class PatchKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class ListResult:
-    """All items of a consistent list, each with `apiVersion` and `kind`, and the cursor to watch from."""
+    """All items of a consistent list, each with `apiVersion` and `kind` or what was kept of it, and the cursor to
+    watch from."""
 
-    items: list[Json]
+    items: list[Any]
     resource_version: str
 
 
@@ -74,8 +76,12 @@ class KubeApi(Protocol):
         namespace: str | None = None,
         label_selector: str = "",
         field_selector: str = "",
+        keep: Callable[[Json], Any] | None = None,
     ) -> ListResult:
-        """All objects as they are now, of all namespaces where `namespace` is None."""
+        """All objects as they are now, of all namespaces where `namespace` is None.
+
+        `keep` makes of each object what is kept of it, as it comes: no more than a part of the list is held whole.
+        """
         ...
 
     async def create(

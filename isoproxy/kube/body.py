@@ -7,13 +7,13 @@ from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import IResponse
 
-from isoproxy.kube.errors import BadReply, UnknownOutcome
+from isoproxy.kube.errors import ReplyTooLong, UnknownOutcome
 
 
 def read_body(response: IResponse, limit: int) -> Deferred[bytes]:
     """All of it; to cancel it drops the connection.
 
-    Fails with BadReply past `limit` bytes, having dropped the connection, and with UnknownOutcome when it is cut
+    Fails with ReplyTooLong past `limit` bytes, having dropped the connection, and with UnknownOutcome when it is cut
     short or cancelled.
     """
     body = _Body(limit)
@@ -33,7 +33,7 @@ class _Body(Protocol):
         if self._size <= self._limit:
             self._parts.append(data)
         elif not self.done.called:
-            self.done.errback(BadReply(f"a reply of more than {self._limit} bytes"))
+            self.done.errback(ReplyTooLong(f"a reply of more than {self._limit} bytes"))
             self._drop()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

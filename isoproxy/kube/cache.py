@@ -29,6 +29,16 @@ class Version:
     resource_version: str
 
 
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[T]):
+    """What is kept of one object of a list: `item` as it was parsed, or `error`; neither where it is known as it is."""
+
+    key: Key
+    version: Version
+    item: T | None = None
+    error: Exception | None = None
+
+
 class Cache(Generic[T]):
     """Parsed objects by key, and the cursor up to which they are known.
 
@@ -47,19 +57,27 @@ class Cache(Generic[T]):
         self.unparsed: Mapping[Key, Version] = MappingProxyType(self._unparsed)
         self.cursor: str | None = None  # None: a list is due
 
-    def replace(self, objects: Sequence[Json], resource_version: str) -> Iterator[Change[T]]:
+    def read(self, item: Json) -> Listed[T]:
+        """Make of one object of a list what `replace` takes."""
+        key, version = _identify(item)
+        if self._versions.get(key) == version:  # an object that did not change is not parsed again
+            return Listed(key, version)
+        return self._parsed(key, version, item)
+
+    def replace(self, objects: Sequence[Listed[T]], resource_version: str) -> Iterator[Change[T]]:
         """Take in a complete list, which is the truth whatever was known before: the differences only.
 
-        They are made one by one as the iterator advances, deletions first; the cursor follows at the end.
+        They are made one by one as the iterator advances, deletions first; the cursor follows at the end. Since the
+        first of the objects was read, nothing else may have been taken in.
         """
-        listed = {key: (version, item) for key, version, item in map(_identify, objects)}
+        listed = {one.key: one for one in objects}
         for key in [key for key in self._unparsed if key not in listed]:
             del self._unparsed[key]
         for key in [key for key in self._items if key not in listed]:
             yield self._remove(key)
-        for key, (version, item) in listed.items():
-            if self._versions.get(key) != version:  # an object that did not change is not parsed again
-                yield from self._put(key, version, item)
+        for one in listed.values():
+            if one.item is not None or one.error is not None:
+                yield from self._put(one)
         self.cursor = resource_version
 
     def apply(self, event: WatchEvent) -> Iterator[Change[T]]:
@@ -67,33 +85,38 @@ class Cache(Generic[T]):
         if event.type == "BOOKMARK":
             self._advance(event.object["metadata"]["resourceVersion"])
             return
-        key, version, item = _identify(event.object)
+        key, version = _identify(event.object)
         if event.type == "DELETED":
             yield from self._deleted(key, version)
         elif self.cursor is None or is_newer(version.resource_version, self.cursor):
             # Not newer than the cursor would be an event come twice, or of an object that was deleted since.
-            yield from self._put(key, version, item)
+            yield from self._put(self._parsed(key, version, event.object))
         self._advance(version.resource_version)
 
     def _advance(self, resource_version: str) -> None:
         if self.cursor is None or is_newer(resource_version, self.cursor):
             self.cursor = resource_version
 
-    def _put(self, key: Key, version: Version, item: Json) -> Iterator[Change[T]]:
+    def _parsed(self, key: Key, version: Version, item: Json) -> Listed[T]:
+        try:
+            return Listed(key, version, item=self._parse(item))
+        except Exception as error:  # whatever it is, it must cost no more than this one object
+            return Listed(key, version, error=error)
+
+    def _put(self, found: Listed[T]) -> Iterator[Change[T]]:
+        key, version = found.key, found.version
         known = self._versions.get(key)
         if known is not None and known.uid != version.uid:
             yield self._remove(key)
-        try:
-            new = self._parse(item)
-        except Exception as error:  # whatever it is, it must cost no more than this one object
-            if self._unparsed.get(key) != version:
+        if found.item is None:
+            if self._unparsed.get(key) != version and found.error is not None:
                 self._unparsed[key] = version
-                self._refused(key, version, error)
+                self._refused(key, version, found.error)
             return
         self._unparsed.pop(key, None)
         old = self._items.get(key)
-        self._items[key], self._versions[key] = new, version
-        yield Change(key, old, new)
+        self._items[key], self._versions[key] = found.item, version
+        yield Change(key, old, found.item)
 
     def _deleted(self, key: Key, version: Version) -> Iterator[Change[T]]:
         known = self._unparsed.get(key) or self._versions.get(key)
@@ -117,7 +140,7 @@ def is_newer(one: str, other: str) -> bool:
     return one != other
 
 
-def _identify(item: Json) -> tuple[Key, Version, Json]:
+def _identify(item: Json) -> tuple[Key, Version]:
     metadata = item["metadata"]
     key = (metadata.get("namespace", ""), metadata["name"])
-    return key, Version(metadata["uid"], metadata["resourceVersion"]), item
+    return key, Version(metadata["uid"], metadata["resourceVersion"])

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from twisted.internet.defer import Deferred
@@ -11,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from isoproxy.kube.api import FIELD_MANAGER, ListResult, Patch, PatchKind
 from isoproxy.kube.config import Connection
 from isoproxy.kube.deadline import with_deadline
-from isoproxy.kube.errors import BadReply, Gone
+from isoproxy.kube.errors import BadReply, Gone, ReplyTooLong
 from isoproxy.kube.exchange import Request
 from isoproxy.kube.limits import Limits
 from isoproxy.kube.resources import Json, Resource
@@ -67,8 +68,10 @@ class KubeClient:
         namespace: str | None = None,
         label_selector: str = "",
         field_selector: str = "",
+        keep: Callable[[Json], Any] | None = None,
     ) -> ListResult:
-        pages = self._pages(resource, resource.path(namespace), _selectors(label_selector, field_selector))
+        selectors = _selectors(label_selector, field_selector)
+        pages = self._pages(resource, resource.path(namespace), selectors, keep or _whole)
         return await with_deadline(self._reactor, self._limits.list, Deferred.fromCoroutine(pages))
 
     async def create(
@@ -160,34 +163,43 @@ class KubeClient:
         self._closing.addBoth(lambda _: closed.callback(None))
         return closed
 
-    async def _pages(self, resource: Resource, path: str, parameters: dict[str, str]) -> ListResult:
+    async def _pages(
+        self, resource: Resource, path: str, parameters: dict[str, str], keep: Callable[[Json], Any]
+    ) -> ListResult:
         restarts = 0
         while True:
             try:
-                return await self._pages_of_one_snapshot(resource, path, parameters)
+                return await self._pages_of_one_snapshot(resource, path, parameters, keep)
             except Gone:
                 restarts += 1
                 if restarts > LIST_RESTARTS:
                     raise
 
-    async def _pages_of_one_snapshot(self, resource: Resource, path: str, parameters: dict[str, str]) -> ListResult:
-        parameters = parameters | {"limit": str(self._limits.page_items)}
-        items: list[Json] = []
-        version = ""
+    async def _pages_of_one_snapshot(
+        self, resource: Resource, path: str, parameters: dict[str, str], keep: Callable[[Json], Any]
+    ) -> ListResult:
+        count, more = self._limits.page_items, ""
+        items, version = [], ""
         for _ in range(self._limits.pages):
-            request = Request(verb="list", resource=resource, method="GET", target=path + _query(parameters))
-            page = _parse(await self._sender.call(request, limit=self._limits.page))
+            place = {"limit": str(count)} | ({"continue": more} if more else {})
+            request = Request(verb="list", resource=resource, method="GET", target=path + _query(parameters | place))
+            try:
+                page = _parse(await self._sender.call(request, limit=self._limits.page))
+            except ReplyTooLong:
+                if count == 1:
+                    raise
+                count //= 2  # whoever may make such objects makes them as large as may be
+                continue
             found, versioned, more = page_of(page)
             version = version or versioned
             for item in found:
                 item.setdefault("apiVersion", resource.api_version)  # built-in kinds leave both out of lists
                 item.setdefault("kind", resource.kind)
-                items.append(item)
+                items.append(keep(item))
             if not version:
                 raise BadReply("a list without a resourceVersion")
             if not more:
                 return ListResult(items, version)
-            parameters["continue"] = more
         raise BadReply(f"a list of more than {len(items)} objects")
 
     async def _call(self, request: Request) -> bytes:
@@ -197,6 +209,10 @@ class KubeClient:
 def _selectors(label_selector: str, field_selector: str) -> dict[str, str]:
     selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
     return {key: value for key, value in selectors.items() if value}
+
+
+def _whole(item: Json) -> Json:
+    return item
 
 
 def _strictness(strict: bool) -> dict[str, str]:

@@ -47,6 +47,10 @@ class BadReply(UnknownOutcome):
     """A reply came that cannot be used: too large, or no JSON object. Asking again would not help."""
 
 
+class ReplyTooLong(BadReply):
+    """A reply is larger than may be taken in; of a list, a part may be smaller."""
+
+
 class WatchBroken(KubeError):
     """The watch was cut off, fell silent, or brought what is no event: watch again from the cursor."""
 

@@ -38,11 +38,17 @@ class LeaderApi:
         return await self._api.get(resource, name, namespace=namespace)
 
     async def list(
-        self, resource: Resource, *, namespace: str | None = None, label_selector: str = "", field_selector: str = ""
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        keep: Callable[[Json], Any] | None = None,
     ) -> ListResult:
         """As of any client."""
         return await self._api.list(
-            resource, namespace=namespace, label_selector=label_selector, field_selector=field_selector
+            resource, namespace=namespace, label_selector=label_selector, field_selector=field_selector, keep=keep
         )
 
     def watch(

@@ -15,7 +15,7 @@ class Limits:
     connect: float = 10.0  # each address of the server
     idle: int = 45  # less than what any server or balancer on the way allows (60 s and more)
     reply: int = 16 * MIB  # an object is 1.5 MiB at most in etcd as it comes
-    page: int = 64 * MIB  # one page of a list
+    page: int = 8 * MIB  # one page of a list, of several objects or one: parsed it takes a multiple of that
     page_items: int = 500
     pages: int = 400
     list: float = 300.0  # all pages of a list; its snapshot is kept for about as long

@@ -13,9 +13,12 @@ from isoproxy.kube.api import KubeApi, Watch
 from isoproxy.kube.cache import Cache, Change, Key, Version
 from isoproxy.kube.errors import (
     ApiError,
+    Forbidden,
     KubeError,
+    NotFound,
     NotSent,
     TooManyRequests,
+    Unauthorized,
     WatchBroken,
     WatchEnded,
     WatchExpired,
@@ -32,7 +35,12 @@ R = TypeVar("R")
 
 SHORT_WATCH = 1.0  # seconds; a watch that ends sooner and brought nothing counts as a failure
 LONGEST_PAUSE = 30.0  # seconds
+# A server that cannot be reached has no load from being tried, and when it is back, every second until that is noticed
+# counts; that those who noticed do not all come at once is for the jitter.
+UNREACHABLE_PAUSE = 5.0  # seconds
 FAILURES_WHEN_BACK = 3  # how many a server that can be reached again is counted, however long it was away
+REFUSALS = (Unauthorized, Forbidden, NotFound)  # of a list: rights, or what there is, are no passing trouble
+REMIND_SECONDS = 600.0  # a list that is refused again and again is a line in the log so often
 MAX_DESCRIPTION = 500  # characters of an error that are logged
 
 
@@ -76,6 +84,9 @@ class Reflector(Generic[T]):
         self._waiting: Deferred[Any] | None = None  # what the coroutine awaits
         self._told_of_the_end: list[Deferred[None]] = []
         self.synced = False
+        self.refused = False
+        """Whether the API server would not give the list when it last said anything about it."""
+        self._warned_at = float("-inf")  # of a refusal
 
     @property
     def items(self) -> Mapping[Key, T]:
@@ -141,7 +152,9 @@ class Reflector(Generic[T]):
         try:
             if cursor_is_new:
                 await self._list()
+                self.refused, self._warned_at = False, float("-inf")
         except Exception as error:
+            self.refused = self.refused or isinstance(error, REFUSALS)
             return self._pause(error)
         began = self._clock.seconds()
         try:
@@ -162,6 +175,7 @@ class Reflector(Generic[T]):
             namespace=self._namespace,
             label_selector=self._label_selector,
             field_selector=self._field_selector,
+            keep=self._cache.read,
         )
         result = await self._wait(Deferred.fromCoroutine(listing))
         self._tell(self._cache.replace(result.items, result.resource_version))
@@ -205,19 +219,29 @@ class Reflector(Generic[T]):
         self._failures += 1
         if self._failures == 1 and isinstance(error, WatchEnded | WatchExpired):
             return 0.0  # both are business as usual; one that comes again with nothing in between is not
-        delay = full_jitter(self._failures, self._jitter, ceiling=LONGEST_PAUSE)
+        ceiling = UNREACHABLE_PAUSE if unreachable else LONGEST_PAUSE
+        delay = full_jitter(self._failures, self._jitter, ceiling=ceiling)
         if isinstance(error, ApiError) and error.retry_after is not None:
             delay = max(delay, min(error.retry_after, LONGEST_PAUSE))
-        if isinstance(error, KubeError):
-            log.warn(
-                "watching {kind}: {error}; trying again in {delay:.1f} s",
-                kind=self._resource.kind,
-                error=_describe(error),
-                delay=delay,
-            )
-        else:
-            log.failure("watching {kind} failed; trying again", kind=self._resource.kind)
+        self._warn(error, delay)
         return delay
+
+    def _warn(self, error: Exception, delay: float) -> None:
+        if not isinstance(error, KubeError):
+            log.failure("watching {kind} failed; trying again", kind=self._resource.kind)
+            return
+        now = self._clock.seconds()
+        if isinstance(error, REFUSALS):
+            if now - self._warned_at < REMIND_SECONDS:
+                return
+            self._warned_at = now
+        log.warn(
+            "watching {kind}{where}: {error}; trying again in {delay:.1f} s",
+            kind=self._resource.kind,
+            where=f" in {self._namespace}" if self._namespace is not None else "",
+            error=_describe(error),
+            delay=delay,
+        )
 
     def _refused(self, key: Key, version: Version, error: Exception) -> None:
         log.warn(

@@ -114,7 +114,7 @@ class Space:
     async def delete(self, resource: Resource, name: str, **more: Any) -> None:
         await self.client.delete(resource, name, namespace=self.namespace, **more)
 
-    async def listed(self, resource: Resource, **selectors: str) -> ListResult:
+    async def listed(self, resource: Resource, **selectors: Any) -> ListResult:
         return await self.client.list(resource, namespace=self.namespace, **selectors)
 
     async def names(self, resource: Resource, **selectors: str) -> list[str]:

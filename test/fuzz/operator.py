@@ -30,8 +30,10 @@ class Shown(MemoryApi):
         self.collects = False  # the owners of what is only shown are not there
 
     async def list(self, resource: Resource, **options: Any) -> ListResult:
+        keep = options.pop("keep", None) or (lambda item: item)
         found = await super().list(resource, **options)
-        return ListResult([*found.items, *self._extra.get(resource.plural, ())], found.resource_version)
+        items = [*found.items, *self._extra.get(resource.plural, ())]
+        return ListResult([*map(keep, items)], found.resource_version)
 
 
 def run(data: bytes) -> None:
@@ -64,7 +66,7 @@ def run(data: bytes) -> None:
         for _ in range(SECONDS):
             clock.advance(1.0)
         assert ended.called
-    labels = {"label_selector": "soh.re/service=good"}
+    labels: dict[str, Any] = {"label_selector": "soh.re/service=good"}
     assert len(at_once(hand.list(ISOLATION_PODS, **labels)).items) == WANTED
     assert len(at_once(hand.list(PODS, **labels)).items) == WANTED
 

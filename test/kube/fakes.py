@@ -42,10 +42,12 @@ class FakeApi:
 
     async def list(self, resource: Resource, **arguments: Any) -> ListResult:
         assert resource is ISOLATION_PODS
+        keep = arguments.pop("keep")
         self.list_arguments.append(arguments)
         answer: Deferred[ListResult] = Deferred()
         self.lists.append(answer)
-        return await answer
+        result = await answer
+        return ListResult([*map(keep, result.items)], result.resource_version)
 
     def watch(self, resource: Resource, **arguments: Any) -> Watch:
         assert resource is ISOLATION_PODS

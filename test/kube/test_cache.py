@@ -40,7 +40,7 @@ class Script:
         self.cache: Cache[Thing] = Cache(parse, lambda key, version, error: self.refused.append((key, version)))
 
     def listed(self, version: int, *items: Json) -> list[Change[Thing]]:
-        return list(self.cache.replace(items, str(version)))
+        return list(self.cache.replace([*map(self.cache.read, items)], str(version)))
 
     def event(self, kind: EventType, item: Json) -> list[Change[Thing]]:
         return list(self.cache.apply(WatchEvent(kind, item)))
@@ -92,14 +92,14 @@ def test_a_relist_does_not_parse_again_what_did_not_change() -> None:
 
     cache = Cache(counting, lambda *refused: None)
     for version in ("10", "20"):
-        list(cache.replace([item(A, 5), item(B, version)], version))
+        list(cache.replace([cache.read(item(A, 5)), cache.read(item(B, version))], version))
     assert len(parsed) == 3
 
 
 def test_the_items_are_as_they_are_right_after_each_change() -> None:
     script = Script()
     script.listed(10, item(A, 5))
-    changes = script.cache.replace([item(B, 11)], "12")
+    changes = script.cache.replace([script.cache.read(item(B, 11))], "12")
     assert next(changes) == gone(A, 5)
     assert script.versions == {}
     assert next(changes) == added(B, 11)

@@ -18,7 +18,7 @@ from isoproxy.kube.errors import (
     NotFound,
 )
 from isoproxy.kube.limits import Limits
-from isoproxy.kube.resources import ISOLATION_PODS, NAMESPACES, PODS
+from isoproxy.kube.resources import ISOLATION_PODS, NAMESPACES, PODS, Json
 from test.kube.conftest import MakeClient
 from test.kube.requests import POD
 from test.kube.server import (
@@ -154,6 +154,40 @@ async def test_a_list_that_expires_again_and_again_is_given_up(server: ScriptedS
     with pytest.raises(Gone):
         await client.list(PODS)
     assert len(server.seen) == 6
+
+
+@ensureDeferred
+async def test_a_page_that_is_too_large_is_asked_for_in_parts(server: ScriptedServer, make_client: MakeClient) -> None:
+    client = make_client(server.url, limits=Limits(page_items=4, page=1000))
+    large = reply(200, {"metadata": {"resourceVersion": "9"}, "items": [POD | {"data": "x" * 1000}]})
+    server.then(large, page("c1"), large, page("c2"), page())
+    assert len((await client.list(PODS)).items) == 3
+    asked = [(seen.query["limit"], seen.query.get("continue")) for seen in server.seen]
+    assert asked == [("4", None), ("2", None), ("2", "c1"), ("1", "c1"), ("1", "c2")]
+
+
+@ensureDeferred
+async def test_a_list_with_an_object_that_is_too_large_is_none(server: ScriptedServer, make_client: MakeClient) -> None:
+    client = make_client(server.url, limits=Limits(page_items=2, page=1000))
+    server.then(*[reply(200, {"metadata": {"resourceVersion": "9"}, "items": [POD | {"data": "x" * 1000}]})] * 2)
+    with pytest.raises(BadReply):
+        await client.list(PODS)
+    assert [seen.query["limit"] for seen in server.seen] == ["2", "1"]
+
+
+@ensureDeferred
+async def test_of_a_list_no_more_is_held_than_what_is_kept(server: ScriptedServer, client: KubeClient) -> None:
+    server.then(page("c1"), page())
+    kept: list[str] = []
+
+    def keep(item: Json) -> Any:
+        assert len(kept) < len(server.seen), "each page is kept before the next is asked for"
+        kept.append(item["kind"])
+        return item["metadata"]["name"]
+
+    result = await client.list(PODS, keep=keep)
+    assert result.items == [POD["metadata"]["name"]] * 2
+    assert kept == ["Pod"] * 2
 
 
 @ensureDeferred
