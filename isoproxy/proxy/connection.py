@@ -17,6 +17,7 @@ from isoproxy.proxy.addresses import host_and_port
 from isoproxy.proxy.backend import Backend
 from isoproxy.proxy.dialer import BackendProtocol, Dialer, backend_factory, why_failed
 from isoproxy.proxy.relay.result import Ending, RelayResult
+from isoproxy.proxy.relay.takeover import keep_urgent_inline
 from isoproxy.proxy.session import Limits, Session
 from isoproxy.timesource import TimeSource
 
@@ -125,6 +126,7 @@ class Connection:
 
     def begin(self) -> None:
         """Go for a pod, unless the client has broken off before it was accepted: also then there is a socket."""
+        keep_urgent_inline(self._client)
         if _is_reset(self._client):
             self.client_lost()
         else:

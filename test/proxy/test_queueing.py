@@ -1,5 +1,7 @@
 """A proxy with real sockets: what becomes of those that wait for a pod."""
 
+import socket
+
 import pytest_twisted
 
 from isoproxy.proxy.session import EARLY_BYTES
@@ -16,6 +18,21 @@ async def test_who_comes_before_a_pod_is_served_when_one_comes_and_loses_nothing
         await site.add_pod("a")
         await site.until(lambda: client.got == b"early bird")
         await site.until(lambda: site.lease().queued == 0)
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_urgent_byte_that_was_sent_while_it_waited_arrives_in_its_place() -> None:
+    async with running() as site:
+        client = await site.connect()
+        wire = client.wire.getHandle()
+        for _ in range(3):
+            wire.send(b"an urgent byte is here: ")
+            wire.send(b"!", socket.MSG_OOB)
+            await site.settle()
+        await site.add_pod("a")
+        client.shut_down()
+        await site.until(lambda: client.eof)
+        assert client.got == b"an urgent byte is here: !" * 3
 
 
 @pytest_twisted.ensureDeferred

@@ -21,16 +21,24 @@ _KEEPALIVE_INTERVAL = 30
 _KEEPALIVE_PROBES = 6
 """Questions without an answer before the connection is given up: an outage of minutes passes unnoticed."""
 
+_URGENT_INLINE = (socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+"""Urgent data: TCP has one byte of it at a time, as a mark in the stream. Inline, that byte stays where it was sent, so
+every byte arrives, and the mark is lost. Not inline, the byte would be."""
 _OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),  # the ends chose how they write; a relay must not delay it
-    # Urgent data: TCP has one byte of it at a time, as a mark in the stream. Inline, that byte stays where it was sent,
-    # so every byte arrives, and the mark is lost. Not inline, the byte would be.
-    (socket.SOL_SOCKET, socket.SO_OOBINLINE, 1),
+    _URGENT_INLINE,
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_IDLE),
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPALIVE_INTERVAL),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _KEEPALIVE_PROBES),
 )
+
+
+def keep_urgent_inline(connection: tcp.Connection) -> None:
+    """Have no byte left out of what is read of a connection before it is taken over. Does nothing without a socket."""
+    handle = connection.getHandle()
+    if isinstance(handle, socket.socket):
+        handle.setsockopt(*_URGENT_INLINE)
 
 
 def plain_connection(transport: ITCPTransport) -> tcp.Connection:
