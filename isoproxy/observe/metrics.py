@@ -63,6 +63,7 @@ class Metrics:
             registry=registry,
         )
         self._pods = Gauge("isoproxy_pods", "Pods by state.", (*_SERVICE, "state"), registry=registry)
+        self._unwatched: Gauge | None = None
         self._requests = Counter(
             "isoproxy_api_requests_total",
             "Requests to the API server; the code is an HTTP status, or why there was none.",
@@ -94,6 +95,16 @@ class Metrics:
     def remove_pods(self, namespace: str, service: str) -> None:
         """Forget the pods of a service that is no more."""
         self._pods.remove_by_labels({"namespace": namespace, "service": service})
+
+    def set_namespaces_unwatched(self, count: int) -> None:
+        """Report in how many namespaces an operator may not look; where there is none, there is no such number."""
+        if self._unwatched is None:
+            self._unwatched = Gauge(
+                "isoproxy_namespaces_unwatched",
+                "Namespaces that the API server does not let the operator watch.",
+                registry=self.registry,
+            )
+        self._unwatched.set(count)
 
     def api_request(self, verb: str, resource: str, code: int | str, seconds: float) -> None:
         """Count one request; an observer of the API client."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from isoproxy.kube.api import KubeApi
@@ -25,6 +25,7 @@ from isoproxy.model.pod import Pod
 from isoproxy.model.proxies import ProxyImage
 from isoproxy.model.proxylease import ProxyLease
 from isoproxy.operator import childkinds
+from isoproxy.operator.coverage import Coverage
 from isoproxy.operator.expectations import Expectations, HasMetadata
 from isoproxy.operator.observed import ChildObject
 
@@ -103,7 +104,8 @@ def _service_uid(item: HasMetadata) -> str:
 class Cluster:
     """Every object that the operator decides from, in the given namespaces (none given: all of them).
 
-    ``on_change`` is called with the uids of the services that something was seen of. The kinds that proxies are made
+    ``on_change`` is called with the uids of the services that something was seen of in a namespace that is known, and
+    with none when one becomes known: then it may be about any of its services. The kinds that proxies are made
     of are watched only where there is an image to make them from: it takes rights that nothing else does. So are the
     proxies' pods, for what keeps them from starting.
     """
@@ -131,23 +133,30 @@ class Cluster:
         self.children: dict[Resource, Kind[ChildObject]] = {
             resource: Kind() for resource in childkinds.resources(proxy_image)
         }
-        self._reflectors: list[Reflector[Any]] = []
+        self._coverage = Coverage()
         for namespace in namespaces or (None,):
             self._watch_all(namespace)
 
     @property
     def synced(self) -> bool:
-        """Whether the first list of every kind has been taken in: before that nothing may be concluded."""
-        return all(reflector.synced for reflector in self._reflectors)
+        """Whether all is known that the API server lets us see, and that is something."""
+        return self._coverage.complete
+
+    def knows(self, namespace: str) -> bool:
+        """Whether the first list of every kind has been taken in: before that nothing may be concluded there."""
+        return self._coverage.knows(namespace)
+
+    def refused(self) -> list[str]:
+        """Return the namespaces that the API server does not let us see, ``""`` for all of them at once."""
+        return self._coverage.refused()
 
     def start(self) -> None:
         """Begin to watch."""
-        for reflector in self._reflectors:
-            reflector.start()
+        self._coverage.start()
 
     def stop(self) -> Deferred[Any]:
         """Stop watching; fires when nothing is left running."""
-        return DeferredList([reflector.stop() for reflector in self._reflectors])
+        return self._coverage.stop()
 
     def _watch_all(self, namespace: str | None) -> None:
         ours = names.LABEL_SERVICE_UID
@@ -187,16 +196,25 @@ class Cluster:
             parse=parse_one,
             clock=self._clock,
             on_change=on_change,
-            on_synced=partial(self._on_change, set()),
+            on_synced=partial(self._synced, namespace),
             namespace=namespace,
             label_selector=selector,
             jitter=self._jitter,
         )
-        self._reflectors.append(reflector)
+        self._coverage.add(namespace, reflector)
         return reflector
 
+    def _synced(self, namespace: str | None) -> None:
+        if self._coverage.completes(namespace):
+            self._on_change(set())
+
     def _take(self, kind: Kind[Any], change: Change[Any]) -> None:
-        self._on_change(kind.take(change))
+        self._tell(change, kind.take(change))
+
+    def _tell(self, change: Change[Any], concerned: set[str]) -> None:
+        namespace, _ = change.key
+        if self.knows(namespace):
+            self._on_change(concerned)
 
     def _take_service(self, change: Change[DedicatedService | InvalidService]) -> None:
         concerned = set()
@@ -206,7 +224,7 @@ class Cluster:
         if change.new is not None:
             self.services[change.new.metadata.uid] = change.new
             concerned.add(change.new.metadata.uid)
-        self._on_change(concerned)
+        self._tell(change, concerned)
 
     def uids(self) -> set[str]:
         """Return the uids of every service that exists or that some object still names."""

@@ -39,11 +39,11 @@ class Housekeeping:
         self._verdicts: dict[ProxyKey, Verdict] = {}
         self._readers = DeferredSemaphore(READS_AT_ONCE)
 
-    async def look(self) -> bool:
-        """Bring the evidence up to date, reading what has been quiet; returns whether a verdict changed."""
+    async def look(self) -> None:
+        """Bring the evidence up to date, reading what has been quiet."""
         leases = {_lease_key(lease): lease for lease in self._leases()}
         assigned = [_record_key(record) for record in self._cluster.records.everything() if record.assigned]
-        keys = dict.fromkeys([*leases, *assigned])
+        keys = [key for key in dict.fromkeys([*leases, *assigned]) if self._cluster.knows(key.namespace)]
         now = self._monotonic()
         self._liveness.keep_only(keys)
         for key in keys:
@@ -51,14 +51,12 @@ class Housekeeping:
         await gatherResults([self._readers.run(self._start_read, key) for key in self._liveness.due(now)])
         services = {(one.metadata.namespace, one.metadata.name) for one in self._cluster.services.values()}
         verdicts = self._liveness.verdicts(services)
-        changed = verdicts != self._verdicts
         for key, verdict in verdicts.items():
             if verdict is not self._verdicts.get(key, Verdict.ALIVE):
                 log.info(
                     "proxy {key.namespace}/{key.service} {key.instance}: {verdict}", key=key, verdict=verdict.value
                 )
         self._verdicts = verdicts
-        return changed
 
     def _start_read(self, key: ProxyKey) -> Deferred[None]:
         return Deferred.fromCoroutine(self._read(key))
@@ -116,12 +114,13 @@ class Housekeeping:
 
     def _made_for(self, uid: str) -> dict[ServiceKey, Leftovers]:
         now = self._monotonic()
-        return by_service(
+        found = by_service(
             uid,
             records=self._cluster.records.of(uid, now),
             pods=self._cluster.pods.of(uid, now),
             children={resource: kind.of(uid, now) for resource, kind in self._cluster.children.items()},
         )
+        return {key: left for key, left in found.items() if self._cluster.knows(key[0])}
 
     async def _has_pods(self, namespace: str, uid: str) -> bool:
         """Whether there are pods of a service, also where the watch that tells of them hangs."""

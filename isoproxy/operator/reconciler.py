@@ -20,6 +20,7 @@ from isoproxy.operator.cluster import Cluster
 from isoproxy.operator.herald import Herald
 from isoproxy.operator.housekeeping import Housekeeping
 from isoproxy.operator.passes import Passes
+from isoproxy.operator.unwatched import Unwatched
 from isoproxy.operator.publisher import Publisher
 from isoproxy.operator.workqueue import Workqueue
 from isoproxy.timesource import TimeSource
@@ -82,6 +83,7 @@ class Reconciler(Service):
             herald=self._herald,
             proxy_image=proxy_image,
         )
+        self._unwatched = Unwatched(metrics=metrics, monotonic=time.monotonic)
         self._queue = Workqueue(clock=time.reactor, work=self._pass, jitter=random.random)
         self._acts = True
         self._loop = LoopingCall(self._tick)
@@ -92,7 +94,7 @@ class Reconciler(Service):
 
     @property
     def synced(self) -> bool:
-        """Whether every kind has been listed once: before that nothing is concluded."""
+        """Whether every kind has been listed once in each namespace that the API server lets us see."""
         return self._cluster.synced
 
     def lead(self) -> None:
@@ -127,8 +129,7 @@ class Reconciler(Service):
     async def _tick(self) -> None:
         """Look at everything once; what goes wrong is logged, and tried again at the next tick."""
         try:
-            if not self.synced:
-                return
+            self._unwatched.tell(self._cluster.refused())
             await self._housekeeping.look()  # reads only: the evidence is at hand when it is needed
             if self._acts:
                 await self._applier.apply(self._housekeeping.leases_of_the_dead())
@@ -145,13 +146,14 @@ class Reconciler(Service):
                 self._cluster.forget(uid)
 
     def _seen(self, uids: set[str]) -> None:
-        if self.running and self._acts and self.synced:
+        if self.running and self._acts:
             for uid in sorted(uids or self._cluster.uids()):
                 if uid:
                     self._queue.wake(uid)
 
     async def _pass(self, uid: str) -> float:
         """Make one pass for one service; returns in how many seconds to make the next at the latest."""
-        if not self._acts:
+        service = self._cluster.services.get(uid)
+        if not self._acts or (service is not None and not self._cluster.knows(service.metadata.namespace)):
             return math.inf
         return await self._passes.make(uid)

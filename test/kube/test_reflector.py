@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher
+from twisted.logger import formatEvent, globalLogPublisher
 
 from isoproxy.kube.api import KubeApi, ListResult
 from isoproxy.kube.errors import (
@@ -13,15 +13,17 @@ from isoproxy.kube.errors import (
     Forbidden,
     Gone,
     KubeError,
+    NotFound,
     NotSent,
     ServerError,
     TooManyRequests,
+    Unauthorized,
     UnknownOutcome,
     WatchBroken,
     WatchEnded,
     WatchExpired,
 )
-from isoproxy.kube.reflector import Change, Key, Reflector
+from isoproxy.kube.reflector import REMIND_SECONDS, Change, Key, Reflector
 from isoproxy.kube.resources import ISOLATION_PODS, Json
 from test.kube.fakes import FakeApi, FakeWatch
 
@@ -208,18 +210,61 @@ def test_a_busy_server_keeps_the_cursor_and_gets_the_pause_it_asks_for() -> None
     assert script.delay() == 30
 
 
-def test_pauses_grow_with_each_failure_up_to_a_bound_and_start_small_after_a_success() -> None:
+@pytest.mark.parametrize(
+    ("error", "pauses"),
+    [
+        (ServerError(500), [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30]),
+        (NotSent("down"), [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5, 5, 5, 5]),  # when it is back, it is missed by seconds
+    ],
+)
+def test_pauses_grow_with_each_failure_up_to_a_bound_and_start_small_after_a_success(
+    error: KubeError, pauses: list[float]
+) -> None:
     script = Script()
     delays = []
-    for _ in range(11):
-        script.list_fails(NotSent("down"))
+    for _ in pauses:
+        script.list_fails(error)
         delays.append(script.delay())
         script.clock.advance(delays[-1])
-    assert delays == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30])
+    assert delays == pytest.approx(pauses)
     script.listed(10)
     script.watch.send("ADDED", item("a", 11))
     script.watch.fail(WatchBroken())
     assert script.delay() == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("error", [Unauthorized(401), Forbidden(403), NotFound(404)])
+def test_a_list_counts_as_refused_until_it_is_granted(error: ApiError) -> None:
+    script = Script()
+    assert not script.reflector.refused, "nothing has been said yet"
+    script.list_fails(ServerError(500))
+    assert not script.reflector.refused
+    for answer in (error, ServerError(500), NotSent("down")):
+        script.clock.advance(script.delay())
+        script.list_fails(answer)
+        assert script.reflector.refused
+    script.clock.advance(script.delay())
+    script.listed(10)
+    assert not script.reflector.refused
+
+
+def test_a_list_that_is_refused_again_and_again_fills_no_log() -> None:
+    script = Script(namespace="x")
+    lines: list[str] = []
+
+    def note(event: Any) -> None:
+        lines.append(str(formatEvent(event)))
+
+    observe: Any = note
+    globalLogPublisher.addObserver(observe)
+    try:
+        while script.clock.seconds() < 2 * REMIND_SECONDS:
+            script.list_fails(Forbidden(403))
+            script.clock.advance(script.delay())
+    finally:
+        globalLogPublisher.removeObserver(observe)
+    assert len(lines) == 2
+    assert "IsolationPod in x" in lines[0]
 
 
 def test_a_server_that_answers_again_is_asked_again_soon_if_not_as_soon_as_at_first() -> None:
