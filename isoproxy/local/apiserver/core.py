@@ -10,7 +10,7 @@ from typing import Any
 from isoproxy.local.apiserver import changes, metadata, scale
 from isoproxy.local.apiserver.collector import Collector
 from isoproxy.local.apiserver.deletes import Deleter
-from isoproxy.local.apiserver.errors import bad_request, conflict, no_such_path, too_many
+from isoproxy.local.apiserver.errors import bad_request, conflict, expired, no_such_path, too_many
 from isoproxy.local.apiserver.garbage import Ownership
 from isoproxy.local.apiserver.guards import precondition
 from isoproxy.local.apiserver.kinds import builtin, pods
@@ -85,12 +85,17 @@ class Core:
         label_selector: str = "",
         field_selector: str = "",
     ) -> Watch:
-        """The changes after a version; without one (or "0") what exists comes first. 410 if it is too old."""
+        """The changes after a version; without one (or "0") what exists comes first.
+
+        410 if it is too old, or yet to come: then it is of an earlier server, whose clients have to list again.
+        """
         bucket = self.store.bucket(kind.bucket)
         if sum(len(found.listeners) for found in self.store) >= self.limits.streams:
             raise too_many("watches")
         selected = selection(kind, label_selector, field_selector)
         since = parse_version(resource_version)
+        if since > self.store.version:
+            raise expired(f"too large resource version: {since} ({self.store.version})")
         watch = Watch(bucket, namespace, selected, since=since or self.store.version, wake=wake)
         if not since:
             watch.begin_with_state()
@@ -229,4 +234,4 @@ class Core:
         for stored in self.store.bucket(kind.bucket).objects.values():
             obj = fill(kind.schema, prune(kind.schema, stored.object, "", []))
             if obj is not stored.object:
-                stored.reread(obj)
+                self.store.reread(stored, obj)

@@ -37,6 +37,7 @@ class History:
         self._bytes = 0
         self._changes: list[Change] = []
         self._versions: list[int] = []
+        self._sizes: list[int] = []  # when they came: an object may be shown differently later (Stored.reread)
         self._start = 0  # the position of the first change kept
         self.floor = first_version  # nothing is known of changes up to and including this version
 
@@ -48,7 +49,8 @@ class History:
     def add(self, change: Change) -> None:
         self._changes.append(change)
         self._versions.append(change.version)
-        self._bytes += change.size
+        self._sizes.append(change.size)
+        self._bytes += self._sizes[-1]
         # A quarter at a time: dropping one by one would move the whole list at each write.
         if len(self._changes) > self._capacity + self._capacity // 4:
             self._drop(len(self._changes) - self._capacity)
@@ -57,10 +59,11 @@ class History:
 
     def _drop(self, count: int) -> None:
         if count:
-            self._bytes -= sum(change.size for change in self._changes[:count])
+            self._bytes -= sum(self._sizes[:count])
             self.floor = self._versions[count - 1]
             del self._changes[:count]
             del self._versions[:count]
+            del self._sizes[:count]
             self._start += count
 
     def position_after(self, version: int) -> int | None:

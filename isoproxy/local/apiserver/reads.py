@@ -68,10 +68,7 @@ def _then(
     objects = bucket.at(version)
     if objects is None:
         if continued:
-            raise expired(
-                "The provided continue parameter is too old to display a consistent list result. You can start a "
-                "new list without the continue parameter."
-            )
+            raise _token_expired()
         raise expired(f"The resourceVersion for the provided list is too old: {version}")
     chosen = (item for item in objects.items() if namespace is None or item[0].namespace == namespace)
     return sorted(item for item in chosen if selected.matches(item[1].object))
@@ -85,7 +82,10 @@ def _where(store: Store, options: ListOptions) -> tuple[int | None, Key | None]:
     if options.continue_token:
         if options.resource_version not in ("", "0"):
             raise bad_request("specifying resource version is not allowed when using continue")
-        return _read_token(options.continue_token)
+        version, last = _read_token(options.continue_token)
+        if version > store.version:
+            raise _token_expired()
+        return version, last
     asked = parse_version(options.resource_version)
     refuse_future(store, asked)
     exact = match == "Exact" or (asked and options.limit and not match)
@@ -132,10 +132,17 @@ def _token(version: int, last: Key) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
+def _token_expired() -> StatusError:
+    return expired(
+        "The provided continue parameter is too old to display a consistent list result. You can start a "
+        "new list without the continue parameter."
+    )
+
+
 def _read_token(token: str) -> tuple[int, Key]:
     try:
         content = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         namespace, name = map(str, content["start"])
         return int(content["rv"]), Key(namespace, name)
-    except (binascii.Error, ValueError, KeyError, TypeError, RecursionError):
+    except (binascii.Error, ValueError, OverflowError, KeyError, TypeError, RecursionError):
         raise bad_request("continue key is not valid: the token was not made by this server") from None

@@ -73,11 +73,11 @@ class Writer:
         obj = self._begin(kind, obj)
         bucket = self._store.bucket(kind.bucket)
         key = self._free_key(kind, bucket, obj, generates)
-        if bucket.name == "events":
-            self._evict_events(kind, bucket)
         if options.dry_run:
             del obj["metadata"]["resourceVersion"]
             return Written(Stored(obj, 0), True, tuple(warnings))
+        if bucket.name == "events":
+            self._evict_events(kind, bucket)
         stored = self._store.put(bucket, key, obj, filled=_only_shown(kind, obj))
         self._ownership.changed(Place(bucket.name, key), None, obj)
         return Written(stored, True, tuple(warnings))

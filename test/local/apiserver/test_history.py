@@ -62,3 +62,16 @@ def test_positions_stay_valid_while_old_changes_go() -> None:
         made.add(change(version))
     assert made.read(position, 2) is None
     assert made.end == 24
+
+
+def test_what_is_shown_differently_later_is_counted_as_it_came() -> None:
+    made = History(1_000, 2_000, 0)
+    kept = [change(version, 100) for version in range(1, 11)]
+    for one in kept:
+        made.add(one)
+    for one in kept:
+        assert one.after is not None
+        one.after.reread({"metadata": "x" * 5_000})
+    for version in range(11, 2_000):
+        made.add(change(version, 100))
+    assert 5 <= len(made.after(made.floor) or ()) <= 20

@@ -1,3 +1,6 @@
+import base64
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,6 +65,13 @@ def test_a_page_of_a_list_that_is_too_old_is_gone() -> None:
     assert (refusal.code, refusal.reason) == (410, "Expired")
 
 
+@pytest.mark.parametrize("version", ["1e3", "1" + "0" * 400])
+def test_a_page_of_a_list_that_is_yet_to_come_is_gone(version: str) -> None:
+    token = base64.urlsafe_b64encode(b'{"rv":%s,"start":["default","n00"]}' % version.encode()).decode()
+    refusal = refused(page, filled(1), continue_token=token)
+    assert (refusal.code, refusal.reason) == (410, "Expired")
+
+
 def test_an_exact_version_is_listed_as_it_was() -> None:
     server = filled(2)
     version = str(server.core.store.version)
@@ -83,6 +93,7 @@ def test_options_that_make_no_sense_are_refused() -> None:
     cases: list[tuple[dict[str, object], int]] = [
         ({"continue_token": "!!"}, 400),
         ({"continue_token": "e30"}, 400),
+        ({"continue_token": base64.urlsafe_b64encode(b'{"rv":1e999,"start":["a","b"]}').decode()}, 400),
         ({"continue_token": token, "resource_version": "101"}, 400),
         ({"resource_version": "new"}, 400),
         ({"field_selector": "spec.unknown=1"}, 400),

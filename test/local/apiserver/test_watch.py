@@ -96,6 +96,13 @@ def test_a_version_of_an_earlier_server_is_too_old() -> None:
     assert refused(start, Server(), "99").code == 410
 
 
+def test_a_version_that_is_yet_to_come_is_of_an_earlier_server_too() -> None:
+    server = Server()
+    start(server, now(server))
+    refusal = refused(start, server, str(server.core.store.version + 1))
+    assert (refusal.code, refusal.reason) == (410, "Expired")
+
+
 def test_a_watcher_that_falls_out_of_the_history_is_told() -> None:
     server = Server(history=4)
     watch = start(server, now(server))

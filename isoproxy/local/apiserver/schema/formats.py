@@ -9,7 +9,8 @@ from datetime import date, datetime
 from urllib.parse import urlsplit
 
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z")
-_DURATION = re.compile(r"[+-]?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h|d|w)|0)+\Z")
+# There is one way to read it: a text that could be read in several would be tried in each.
+_DURATION = re.compile(r"[+-]?(0|(\d+(\.\d+)?(ns|us|µs|ms|s|m|h|d|w))+)\Z")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}\Z")
 _MAC = re.compile(r"([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}\Z")
 _HOSTNAME = re.compile(

@@ -133,3 +133,17 @@ def test_a_version_that_is_not_served_is_not_there() -> None:
     crd["spec"]["versions"].append(crd["spec"]["versions"][0] | {"name": "v0", "storage": False, "served": False})
     server.define(crd)
     assert refused(server.kind, "widgets", "example.com", "v0").code == 404
+
+
+def test_what_a_changed_schema_adds_counts_as_long_as_it_is_there(server: Server) -> None:
+    def counted_too_much() -> int:
+        store = server.core.store
+        return store._bytes - sum(stored.size for bucket in store for stored in bucket.objects.values())
+
+    server.create(server.widgets, widget())
+    schema = copied(WIDGET_SCHEMA)
+    schema["properties"]["spec"]["properties"]["shape"] = {"type": "string", "default": "x" * 10_000}
+    server.patch(crds(server), "widgets.example.com", {"spec": widget_crd(schema)["spec"]})
+    assert counted_too_much() == 0
+    server.core.delete(server.widgets, "default", "one")
+    assert counted_too_much() == 0

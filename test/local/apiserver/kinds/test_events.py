@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from isoproxy.local.apiserver.kinds.events import from_core, to_core
-from isoproxy.local.apiserver.options import ListOptions
+from isoproxy.local.apiserver.options import ListOptions, WriteOptions
 from test.local.apiserver.objects import START, Server, refused
 
 Json = dict[str, Any]
@@ -91,3 +91,12 @@ def test_events_go_by_number_and_by_age() -> None:
     events.now.seconds = START + 61
     events.create(kind, NEW | {"metadata": {"name": "last"}})
     assert events.names(kind) == ["last"]
+
+
+def test_an_event_that_is_only_tried_takes_nobodys_place() -> None:
+    events = Server(events=2)
+    kind = events.kind("events", "events.k8s.io")
+    for number in range(2):
+        events.create(kind, NEW | {"metadata": {"name": f"e{number}"}})
+    events.core.create(kind, "default", NEW | {"metadata": {"name": "tried"}}, WriteOptions(dry_run=True))
+    assert events.names(kind) == ["e0", "e1"]
