@@ -8,11 +8,16 @@ from isoproxy.model import names
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.ownership import owner
 from isoproxy.model.parsing import Json, model
+from isoproxy.model.text import one_line
 
 LEASE_SECONDS = 15
 RENEW_SECONDS = 5
 LONGEST_GRACE_SECONDS = 7 * 24 * 3600
 """What no proxy can be set up to go past: a Lease that says more is not believed."""
+MOST_LISTEN = 280
+"""Characters of an address and its port, as long as the CRD of DedicatedServices takes."""
+MOST_ERROR = 256
+"""Characters of why a proxy cannot accept clients."""
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
@@ -26,7 +31,10 @@ class LeaseSpec:
 
 @model
 class ProxyLease:
-    """One proxy's Lease as last seen. Malformed numbers read as zero: a Lease is a proxy's to write, not to trust."""
+    """One proxy's Lease as last seen: a proxy's to write, not to trust.
+
+    Malformed numbers read as zero, and what cannot be an address as none.
+    """
 
     metadata: ObjectMeta
     spec: LeaseSpec = Field(default_factory=LeaseSpec)
@@ -88,12 +96,13 @@ class ProxyLease:
     @property
     def listen(self) -> str:
         """Where it accepts clients, as ``address:port``, or ``""``."""
-        return self.metadata.annotations.get(names.ANNOTATION_LISTEN, "")
+        said = self.metadata.annotations.get(names.ANNOTATION_LISTEN, "")
+        return said if said == one_line(said, MOST_LISTEN) else ""
 
     @property
     def listen_error(self) -> str:
-        """Why it cannot accept clients, or ``""``."""
-        return self.metadata.annotations.get(names.ANNOTATION_LISTEN_ERROR, "")
+        """Why it cannot accept clients, as one line, or ``""``."""
+        return one_line(self.metadata.annotations.get(names.ANNOTATION_LISTEN_ERROR, ""), MOST_ERROR)
 
     def _count(self, annotation: str) -> int:
         text = self.metadata.annotations.get(annotation, "")

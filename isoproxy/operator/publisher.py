@@ -1,21 +1,25 @@
-"""Writes each service's status: only what changed, and at most once a second."""
+"""Writes each service's status: only what changed, at most once a second, and ever more rarely while it is refused."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 import txaio
 
 from isoproxy.kube.api import KubeApi
-from isoproxy.kube.errors import Conflict, NotFound
+from isoproxy.kube.errors import Conflict, KubeError, NotFound
 from isoproxy.kube.resources import DEDICATED_SERVICES
+from isoproxy.kube.retry import full_jitter
 from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceStatus, InvalidService
+from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import dump
 from isoproxy.timesource import TimeSource
 
 log = txaio.make_logger()
 
 SECONDS_BETWEEN = 1.0
+MOST_BACKOFF = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +29,25 @@ class _Written:
     at: float
 
 
-class Publisher:
-    """Remembers what was last written for each service, because the watch shows it later."""
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    failures: int
+    until: float
 
-    def __init__(self, *, api: KubeApi, time: TimeSource) -> None:
+
+class Publisher:
+    """Remembers what was last written for each service, because the watch shows it later.
+
+    A status is for people to read: that it is refused holds up nothing that is done for its service.
+    """
+
+    def __init__(self, *, api: KubeApi, time: TimeSource, jitter: Callable[[], float]) -> None:
+        """``jitter`` gives a number in [0, 1)."""
         self._api = api
         self._time = time
+        self._jitter = jitter
         self._written: dict[str, _Written] = {}
+        self._refused: dict[str, _Refused] = {}
 
     def now(self) -> datetime:
         """Return the time to write, in whole seconds as Kubernetes keeps it."""
@@ -47,15 +63,18 @@ class Publisher:
     def forget(self, uid: str) -> None:
         """Drop what is kept of a service that is gone."""
         self._written.pop(uid, None)
+        self._refused.pop(uid, None)
 
     async def publish(self, service: DedicatedService | InvalidService, wanted: DedicatedServiceStatus) -> float:
-        """Write ``wanted`` if it differs; returns in how many seconds to come again (infinity: all is written)."""
+        """Write ``wanted`` if it differs; returns in how many seconds to come again (infinity: all is written).
+
+        What the API server says against it is logged.
+        """
         if wanted == self.current(service):
             return math.inf
         meta = service.metadata
         before, now = self._written.get(meta.uid), self._time.monotonic()
-        # Compared as it is slept: by a difference rounded otherwise, it could come again too soon, for ever.
-        if before is not None and now < (due := before.at + SECONDS_BETWEEN):
+        if (due := self._due(meta.uid)) > now:
             return due - now
         patch = {"metadata": {"resourceVersion": meta.resource_version}, "status": dump(wanted)}
         try:
@@ -64,12 +83,31 @@ class Publisher:
             return math.inf
         except Conflict:
             return SECONDS_BETWEEN  # the watch is about to show a newer one
+        except KubeError as error:
+            return self._back_off(meta, error)
+        self._refused.pop(meta.uid, None)
         summary = _summary(wanted)
         if before is None or _summary(before.status) != summary:
             tell = log.warn if _is_degraded(wanted) else log.info
             tell("{meta.namespace}/{meta.name}: {summary}", meta=meta, summary=summary)
         self._written[meta.uid] = _Written(wanted, meta.resource_version, now)
         return math.inf
+
+    def _due(self, uid: str) -> float:
+        """Return when (monotonic seconds) a service's status may be written next."""
+        written, refused = self._written.get(uid), self._refused.get(uid)
+        # Sums, as they are slept: by a difference rounded otherwise, one could come again too soon, for ever.
+        after_last = written.at + SECONDS_BETWEEN if written is not None else -math.inf
+        return max(after_last, refused.until if refused is not None else -math.inf)
+
+    def _back_off(self, meta: ObjectMeta, error: KubeError) -> float:
+        refused = self._refused.get(meta.uid)
+        failures = refused.failures + 1 if refused is not None else 1
+        delay = max(SECONDS_BETWEEN, full_jitter(failures, self._jitter, initial=1.0, ceiling=MOST_BACKOFF))
+        self._refused[meta.uid] = _Refused(failures, self._time.monotonic() + delay)
+        told = "{meta.namespace}/{meta.name}: its status was not written: {error}; trying again in {delay:.1f} s"
+        log.warn(told, meta=meta, error=error, delay=delay)
+        return delay
 
 
 def _is_degraded(status: DedicatedServiceStatus) -> bool:

@@ -79,7 +79,7 @@ class Reconciler(Service):
             cluster=self._cluster,
             housekeeping=self._housekeeping,
             applier=self._applier,
-            publisher=Publisher(api=api, time=time),
+            publisher=Publisher(api=api, time=time, jitter=random.random),
             herald=self._herald,
             proxy_image=proxy_image,
         )

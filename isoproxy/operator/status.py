@@ -16,6 +16,10 @@ from isoproxy.operator.standing import Entry, Standing
 from isoproxy.operator.troubles import Trouble, troubles
 
 _UNUSED = (Standing.WARM, Standing.STOCKED)
+MOST_ENDPOINTS = 1000
+"""What the CRD takes."""
+MOST_MESSAGE = 4096
+"""Characters of a condition's message: fewer than the CRD takes, and enough to read."""
 
 
 def status(observed: Observed, planned: Plan, before: DedicatedServiceStatus, now: datetime) -> DedicatedServiceStatus:
@@ -51,7 +55,7 @@ def given_up(
     """Return the status of a service that nothing is done for because of ``why``; its counts stay as they were."""
     generation = service.metadata.generation
     conditions = tuple(
-        Condition(type=kind, status=said, reason=why.reason, message=why.message)
+        _condition(kind, said, why.reason, why.message)
         for kind, said in (("Ready", "False"), ("Progressing", "False"), ("Degraded", "True"))
     )
     return replace(
@@ -63,7 +67,7 @@ def _endpoints(observed: Observed) -> tuple[str, ...]:
     """Return where clients connect: to the Service of deployed proxies, or to each proxy where others run them."""
     if observed.proxy_image is None:
         accepting = [proxy.lease for proxy in observed.proxies.values() if proxy.lease and proxy.accepting]
-        return tuple(sorted({lease.listen for lease in accepting if lease.listen}))
+        return tuple(sorted({lease.listen for lease in accepting if lease.listen})[:MOST_ENDPOINTS])
     # As it is, not as it is to be: a change of its port may have been refused.
     there, meta = belonging.own_child(observed, Child.SERVICE), observed.service.metadata
     if there is None or there.port is None:
@@ -74,41 +78,40 @@ def _endpoints(observed: Observed) -> tuple[str, ...]:
 def _ready(observed: Observed, *, served: bool) -> Condition:
     obstacle = observed.obstacles.get(Child.SERVICE)
     if obstacle is not None and belonging.own_child(observed, Child.SERVICE) is None:
-        return Condition(type="Ready", status="False", reason=obstacle.reason, message=obstacle.message)
+        return _condition("Ready", "False", obstacle.reason, obstacle.message)
     living = [proxy for proxy in observed.proxies.values() if proxy.verdict is Verdict.ALIVE and proxy.lease]
     errors = [proxy.lease.listen_error for proxy in living if proxy.lease and proxy.lease.listen_error]
     if not any(proxy.accepting for proxy in living):
         if errors:
-            return Condition(type="Ready", status="False", reason="ListenFailed", message=errors[0])
+            return _condition("Ready", "False", "ListenFailed", errors[0])
         if observed.proxy_image is not None:
             message = f"no proxy of {title(Child.DEPLOYMENT, observed.service)} accepts connections yet"
-            return Condition(type="Ready", status="False", reason="ProxiesStarting", message=message)
-        return Condition(type="Ready", status="False", reason="NoProxy", message="no proxy accepts connections")
+            return _condition("Ready", "False", "ProxiesStarting", message)
+        return _condition("Ready", "False", "NoProxy", "no proxy accepts connections")
     if not served:
-        return Condition(type="Ready", status="False", reason="PoolEmpty", message="no pod is Ready for a connection")
-    return Condition(type="Ready", status="True", reason="PoolReady", message="connections find a pod")
+        return _condition("Ready", "False", "PoolEmpty", "no pod is Ready for a connection")
+    return _condition("Ready", "True", "PoolReady", "connections find a pod")
 
 
 def _progressing(observed: Observed, planned: Plan) -> Condition:
     if observed.pacing.failures:
         message = f"{observed.pacing.failures} failures in a row: pods are made ever more rarely"
-        return Condition(type="Progressing", status="True", reason="BackingOff", message=message)
+        return _condition("Progressing", "True", "BackingOff", message)
     changing = any(isinstance(action, MakePod | Recall) for action in planned.actions)
-    if changing or any(entry.standing is Standing.STARTING for entry in planned.entries):
-        return Condition(type="Progressing", status="True", reason="PoolFilling", message="pods are being made")
-    return Condition(type="Progressing", status="False", reason="PoolFull", message="the pool is as wanted")
+    if changing or observed.unseen_pods or any(entry.standing is Standing.STARTING for entry in planned.entries):
+        return _condition("Progressing", "True", "PoolFilling", "pods are being made")
+    return _condition("Progressing", "False", "PoolFull", "the pool is as wanted")
 
 
 def _degraded(observed: Observed, entries: tuple[Entry, ...], now: datetime) -> Condition:
     found = troubles(observed, entries, now)
     if not found:
-        return Condition(type="Degraded", status="False", reason="AsWanted", message="")
-    return Condition(
-        type="Degraded",
-        status="True",
-        reason=found[0].reason,
-        message="; ".join(trouble.message for trouble in found)[:4096],
-    )
+        return _condition("Degraded", "False", "AsWanted", "")
+    return _condition("Degraded", "True", found[0].reason, "; ".join(trouble.message for trouble in found))
+
+
+def _condition(kind: str, status: str, reason: str, message: str) -> Condition:
+    return Condition(type=kind, status=status, reason=reason, message=message[:MOST_MESSAGE])
 
 
 def _dated(

@@ -292,6 +292,15 @@ class TestLease:
         assert self.made(draining="true").draining
         assert self.made(ended="true").ended
 
+    @pytest.mark.parametrize("listen", ["x" * 281, "a:1\x1b[2J", "a:1\n", "a  b:1"])
+    def test_names_no_address_that_can_be_none(self, listen: str) -> None:
+        assert self.made(listen=listen).listen == ""
+        assert self.made(listen="x" * 280).listen == "x" * 280
+
+    def test_says_why_it_cannot_listen_in_one_line(self) -> None:
+        assert self.made(listen_error="in\r\nuse\x1b[2J").listen_error == "in use [2J"
+        assert len(self.made(listen_error="x" * 40_000).listen_error) == 256
+
     def test_is_not_believed_that_it_will_go_on_for_years(self) -> None:
         assert self.made(grace_seconds="999999999").grace_seconds == LONGEST_GRACE_SECONDS
 

@@ -1,5 +1,6 @@
 """What is said of a service's status, and how often."""
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -10,12 +11,14 @@ from twisted.internet.task import Clock
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
-from isoproxy.kube.resources import DEDICATED_SERVICES, NAMESPACES
+from isoproxy.kube.errors import ApiError, Forbidden, Invalid, KubeError, UnknownOutcome
+from isoproxy.kube.resources import DEDICATED_SERVICES, NAMESPACES, Resource
 from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceStatus, parse_service
 from isoproxy.model.pod import Condition
-from isoproxy.operator.publisher import SECONDS_BETWEEN, Publisher
+from isoproxy.operator.publisher import MOST_BACKOFF, SECONDS_BETWEEN, Publisher
 from isoproxy.timesource import TimeSource
 from test.memoryapi import MemoryApi, make_core
+from test.operator.reconciling import World
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -38,7 +41,7 @@ class Scene:
     def __init__(self) -> None:
         self.clock = Clock()
         self.api = MemoryApi(make_core(self.clock), self.clock)
-        self.publisher = Publisher(api=self.api, time=TimeSource.simulated(self.clock))
+        self.publisher = Publisher(api=self.api, time=TimeSource.simulated(self.clock), jitter=lambda: 0.99)
         self.do(self.api.create(NAMESPACES, {"metadata": {"name": "n"}}))
         manifest = {
             "apiVersion": DEDICATED_SERVICES.api_version,
@@ -61,6 +64,15 @@ class Scene:
         found = parse_service(self.do(self.api.get(DEDICATED_SERVICES, "s", namespace="n")))
         assert isinstance(found, DedicatedService)
         return found
+
+    def refuse(self, error: KubeError | None) -> None:
+        """Let the API server refuse every status like this, or none any more."""
+
+        def before(verb: str, resource: Resource, name: str) -> None:
+            if verb == "patch" and error is not None:
+                raise error
+
+        self.api.before = before
 
     def publish(self, **status: Any) -> float:
         wanted = DedicatedServiceStatus(**status)
@@ -105,3 +117,54 @@ def test_what_is_shown_already_is_not_written_again() -> None:
     version = scene.service().metadata.resource_version
     scene.publish(conditions=conditions(), total_targets=2)
     assert scene.service().metadata.resource_version == version
+
+
+@pytest.mark.parametrize(
+    "error", [Invalid(422, message="too long"), Forbidden(403), ApiError(500), UnknownOutcome("no reply")]
+)
+def test_a_status_that_is_refused_is_told_and_raises_nothing(told: list[str], error: KubeError) -> None:
+    scene = Scene()
+    scene.refuse(error)
+    assert SECONDS_BETWEEN <= scene.publish(conditions=conditions()) < math.inf
+    assert told == [f"n/s: its status was not written: {error}; trying again in 1.0 s"]
+
+
+def test_one_that_goes_on_being_refused_is_tried_ever_more_rarely_whatever_it_says(told: list[str]) -> None:
+    scene = Scene()
+    scene.refuse(Forbidden(403))
+    waits = []
+    for second in range(300):
+        waits.append(scene.publish(conditions=conditions(), queued=second))
+    tries = sum("patch" in request for request in scene.api.requests)
+    assert tries == len(told)
+    assert 300 / MOST_BACKOFF <= tries <= 300 / MOST_BACKOFF + 6
+    assert all(0 < wait <= MOST_BACKOFF for wait in waits)
+
+
+def test_one_that_was_refused_is_written_when_it_is_taken_again_and_the_next_one_soon(told: list[str]) -> None:
+    scene = Scene()
+    scene.refuse(Forbidden(403))
+    for second in range(60):
+        scene.publish(conditions=conditions(), queued=second)
+    scene.refuse(None)
+    scene.clock.advance(scene.publish(conditions=conditions(), queued=1))
+    assert scene.publish(conditions=conditions(), queued=2) == math.inf
+    assert scene.publish(conditions=conditions(), queued=3) == math.inf
+    assert scene.service().status.queued == 3
+    assert told[-1] == "n/s: Ready=True PoolReady: connections find a pod"
+
+
+def test_while_statuses_are_refused_pods_are_assigned_as_ever(world: World) -> None:
+    def before(verb: str, resource: Resource, name: str) -> None:
+        if verb == "patch" and resource is DEDICATED_SERVICES:
+            raise Forbidden(403)
+
+    world.api.before = before
+    service = world.service(replicas=1)
+    for demand in range(20):
+        world.proxy(service, "p-1", held="0", queued="1", t=str(demand))
+        world.settle(1)
+        idle = [record for record in world.assigned("p-1") if record["status"]["phase"] == "Idle"]
+        assert idle
+        for record in idle:
+            world.write_phase(record, "InUse")

@@ -3,20 +3,24 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from twisted.internet.task import Clock
+
+from isoproxy.kube.resources import DEDICATED_SERVICES, NAMESPACES
 from isoproxy.model import manifests
 from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceStatus, InvalidService, parse_service
 from isoproxy.model.isolationpod import IsolationPod
 from isoproxy.model.metadata import ObjectMeta
-from isoproxy.model.parsing import parse
+from isoproxy.model.parsing import dump, parse
 from isoproxy.model.pod import Condition, Pod
 from isoproxy.model.proxylease import ProxyLease
 from isoproxy.operator import status
 from isoproxy.operator.actions import Child
 from isoproxy.operator.children import taken
 from isoproxy.operator.liveness import Verdict
-from isoproxy.operator.observed import Observed, Proxy
+from isoproxy.operator.observed import Observed, Obstacle, Proxy
 from isoproxy.operator.planner import plan
-from isoproxy.operator.troubles import of_invalid
+from isoproxy.operator.troubles import Trouble, of_invalid
+from test.memoryapi import MemoryApi, at_once, make_core
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NOTHING = DedicatedServiceStatus()
@@ -155,3 +159,40 @@ def test_an_invalid_spec_is_told_and_the_counts_stay() -> None:
     assert (found.total_targets, found.in_use, found.observed_generation) == (4, 1, 9)
     assert condition(found, "Ready").message == "spec.port: no"
     assert {one.reason for one in found.conditions} == {"InvalidSpec"}
+
+
+def taken_in(found: DedicatedServiceStatus) -> DedicatedServiceStatus:
+    """What an API server makes of a status, by the CRD."""
+    clock = Clock()
+    api = MemoryApi(make_core(clock), clock)
+    at_once(api.create(NAMESPACES, {"metadata": {"name": "n"}}))
+    manifest = {"apiVersion": "soh.re/v1alpha1", "kind": "DedicatedService", "metadata": {"name": "s"}}
+    at_once(api.create(DEDICATED_SERVICES, manifest | {"spec": {"image": "i"}}, namespace="n"))
+    patch = {"status": dump(found)}
+    shown = at_once(api.patch(DEDICATED_SERVICES, "s", patch, namespace="n", subresource="status"))
+    return parse(DedicatedServiceStatus, shown["status"])
+
+
+def test_more_proxies_than_the_status_has_room_for_are_shown_as_far_as_it_goes() -> None:
+    """A rollout has one more than the most that there may be, each with an address of its own."""
+    proxies = {str(number): proxy(listen=f"10.0.{number // 250}.{number % 250}:9090") for number in range(1001)}
+    assert len(taken_in(shown(Observed(service(), proxies=proxies))).endpoints) == status.MOST_ENDPOINTS
+
+
+def test_what_a_lease_says_at_any_length_is_no_more_than_the_status_has_room_for() -> None:
+    proxies = {
+        "listens": proxy(listen="x" * 300),
+        "cannot": proxy(listen_error="x" * 40_000),
+    }
+    for one in (proxies, {"cannot": proxies["cannot"]}):
+        found = shown(Observed(service(), proxies=one))
+        assert taken_in(found).conditions == found.conditions
+        assert found.endpoints == ()
+
+
+def test_no_message_is_longer_than_the_status_has_room_for() -> None:
+    long = "x" * 40_000
+    standing = Observed(service(), proxies={"p": proxy()}, obstacles={Child.SERVICE: Obstacle("ChildRefused", long)})
+    for found in (shown(standing), status.given_up(service(), Trouble("InvalidSpec", long), NOTHING, NOON)):
+        said = [len(one.message) for one in taken_in(found).conditions]
+        assert max(said) == status.MOST_MESSAGE
