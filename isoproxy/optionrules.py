@@ -68,7 +68,14 @@ _RULES = [
         "--{option} goes with --leader-elect",
     ),
     _Rule(
-        ("proxy-pull-policy", "proxy-pull-secret", "proxy-ipv6", "api-server-port", "no-disruption-budgets"),
+        (
+            "proxy-pull-policy",
+            "proxy-pull-secret",
+            "proxy-ipv6",
+            "api-server-port",
+            "no-disruption-budgets",
+            "no-unready-evictions",
+        ),
         lambda _, given: given["proxy-image"] is not None,
         "--{option} goes with --proxy-image",
     ),

@@ -58,6 +58,7 @@ class Options(usage.Options):
         ["leader-elect", None, "with --role operator: act only while no other operator does"],
         ["proxy-ipv6", None, "have proxies listen on IPv6, too: for clusters whose pods have no other addresses"],
         ["no-disruption-budgets", None, "make none for proxies: clusters before 1.21 have no policy/v1"],
+        ["no-unready-evictions", None, "have budgets say nothing of proxies that are not ready: before 1.27 none can"],
     ]
     optParameters: ClassVar[list[list[Any]]] = [
         ["role", None, Role.ALL.value, "all, operator, proxy; with --local also none: only API server and pods"],
@@ -194,6 +195,7 @@ class Options(usage.Options):
             pull_secrets=tuple(self["proxy-pull-secret"]),
             grace_seconds=self["proxy-grace"],
             budgets=not self["no-disruption-budgets"],
+            evicts_unready=not self["no-unready-evictions"],
             api_server_ports=tuple(self["api-server-port"]) or API_SERVER_PORTS,
             ipv6=bool(self["proxy-ipv6"]),
         )

@@ -91,6 +91,8 @@ def test_proxies_are_deployed_where_there_is_an_image_of_them(kubeconfig: str) -
     found = settings(*operator, "--proxy-image", "i:1", *further, "--proxy-grace", "60", "--no-disruption-budgets")
     assert found.proxies == ProxyImage("i:1", PullPolicy.ALWAYS, ("a", "b"), grace_seconds=60, budgets=False)
     assert settings(*operator, "--proxy-image", "i:1", "--proxy-ipv6").proxies == ProxyImage("i:1", ipv6=True)
+    older = settings(*operator, "--proxy-image", "i:1", "--no-unready-evictions").proxies
+    assert older == ProxyImage("i:1", evicts_unready=False)
     ports = ["--api-server-port", "443", "--api-server-port", "7443"]
     assert settings(*operator, "--proxy-image", "i:1", *ports).proxies == ProxyImage(
         "i:1", api_server_ports=(443, 7443)
@@ -175,6 +177,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(arguments: list[str], line: 
                 ["--proxy-ipv6"],
                 ["--api-server-port", "443"],
                 ["--no-disruption-budgets"],
+                ["--no-unready-evictions"],
             )
         ),
     ],

@@ -34,6 +34,9 @@
     {{- if not (include "operator.hasBudgets" .) }}
     - --no-disruption-budgets
     {{- end }}
+    {{- if not (include "operator.evictsUnready" .) }}
+    - --no-unready-evictions
+    {{- end }}
     {{- if .Values.ipv6 }}
     - --proxy-ipv6
     {{- end }}

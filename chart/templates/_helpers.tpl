@@ -36,6 +36,11 @@
 {{- if semverCompare ">=1.21-0" .Capabilities.KubeVersion.Version }}true{{ end }}
 {{- end }}
 
+{{/* "true" where a PodDisruptionBudget can let go of pods that are not ready. */}}
+{{- define "operator.evictsUnready" -}}
+{{- if semverCompare ">=1.27-0" .Capabilities.KubeVersion.Version }}true{{ end }}
+{{- end }}
+
 {{/* What tells the operator's pods from all others; a Deployment's selector can never change. */}}
 {{- define "operator.selector" -}}
 app.kubernetes.io/name: {{ include "operator.name" . }}

@@ -33,7 +33,8 @@ class ProxyImage:
 
     ``grace_seconds`` is how long past its Lease's expiry a proxy may use its stock; ``budgets`` is whether the cluster
     is of 1.21 or newer: it has policy/v1, and proxies so get a PodDisruptionBudget, and liveness probes know a grace
-    of their own. ``api_server_ports`` is where proxies are let out to besides their pods; ``ipv6`` is whether they
+    of their own; ``evicts_unready`` is whether it is of 1.27 or newer, and a budget can let go of a proxy that is not
+    ready. ``api_server_ports`` is where proxies are let out to besides their pods; ``ipv6`` is whether they
     listen on IPv6 addresses, too.
     """
 
@@ -42,6 +43,7 @@ class ProxyImage:
     pull_secrets: tuple[str, ...] = ()
     grace_seconds: int = 300
     budgets: bool = True
+    evicts_unready: bool = True
     api_server_ports: tuple[int, ...] = API_SERVER_PORTS
     ipv6: bool = False
 
@@ -99,17 +101,19 @@ def client_service(service: DedicatedService) -> Json:
     }
 
 
-def disruption_budget(service: DedicatedService) -> Json:
+def disruption_budget(service: DedicatedService, image: ProxyImage) -> Json:
     """Return what lets evictions take one proxy at a time.
 
     A connection is protected by its proxy's drain, which an eviction grants; this protects the pool, whose shares move
-    on as proxies go. The only proxy may be evicted too: a budget that forbade it would hold up a node's drain for ever.
+    on as proxies go. The only proxy may be evicted too, and one that is not ready at any time: a budget that forbade it
+    would hold up a node's drain for ever.
     """
+    unready = {"unhealthyPodEvictionPolicy": "AlwaysAllow"} if image.evicts_unready else {}
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": proxy_metadata(service),
-        "spec": {"maxUnavailable": 1, "selector": proxy_selector(service)},
+        "spec": {"maxUnavailable": 1, "selector": proxy_selector(service)} | unready,
     }
 
 

@@ -50,6 +50,6 @@ def spelt_out(observed: Observed) -> Mapping[Child, Json]:
         Child.ROLE_BINDING: proxyaccess.role_binding(service),
         Child.DEPLOYMENT: proxies.deployment(service, image),
         Child.SERVICE: proxies.client_service(service),
-        Child.DISRUPTION_BUDGET: proxies.disruption_budget(service),
+        Child.DISRUPTION_BUDGET: proxies.disruption_budget(service, image),
     }
     return {child: wanted[child] for child in made_from(image)}

@@ -108,6 +108,9 @@ def test_an_older_kubernetes_gets_what_it_knows() -> None:
     assert "--no-disruption-budgets" in look(old, arguments)
     for version in ("1.21.0", "1.35.0"):
         assert "--no-disruption-budgets" not in look(rendered(None, f"--kube-version={version}"), arguments)
+    for version, is_older in (("1.26.15", True), ("1.27.0", False)):
+        given = look(rendered(None, f"--kube-version={version}"), arguments)
+        assert ("--no-unready-evictions" in given) is is_older
 
 
 @pytest.mark.parametrize(("version", "policies"), [("1.29.14", 0), ("1.30.0", 2), ("1.35.0", 2)])

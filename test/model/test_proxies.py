@@ -1,6 +1,7 @@
 """What the operator deploys proxies as: what the design says of each object, as the Kubernetes API knows them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ OBJECTS: list[Callable[[DedicatedService], Json]] = [
     proxyaccess.role_binding,
     lambda of: proxies.deployment(of, IMAGE),
     proxies.client_service,
-    proxies.disruption_budget,
+    lambda of: proxies.disruption_budget(of, IMAGE),
 ]
 
 
@@ -78,7 +79,7 @@ def test_all_of_them_belong_to_their_service_and_can_be_found(make: Callable[[De
     [
         (lambda of: proxies.deployment(of, IMAGE), V1Deployment),
         (proxies.client_service, V1Service),
-        (proxies.disruption_budget, V1PodDisruptionBudget),
+        (lambda of: proxies.disruption_budget(of, IMAGE), V1PodDisruptionBudget),
     ],
 )
 def test_they_are_what_the_kubernetes_api_takes(
@@ -244,8 +245,12 @@ class TestService:
 
 @pytest.mark.parametrize("replicas", [1, 5])
 def test_evictions_take_one_proxy_at_a_time_and_never_wait_for_ever(replicas: int) -> None:
-    budget = proxies.disruption_budget(service(proxy={"replicas": replicas}))["spec"]
-    assert budget == {"maxUnavailable": 1, "selector": deployment()["spec"]["selector"]}
+    selector = deployment()["spec"]["selector"]
+    of = service(proxy={"replicas": replicas})
+    budget = proxies.disruption_budget(of, IMAGE)["spec"]
+    assert budget == {"maxUnavailable": 1, "selector": selector, "unhealthyPodEvictionPolicy": "AlwaysAllow"}
+    older = proxies.disruption_budget(of, replace(IMAGE, evicts_unready=False))["spec"]
+    assert older == {"maxUnavailable": 1, "selector": selector}
 
 
 def test_settings_of_deployed_proxies_name_the_port_that_they_listen_on_anyway() -> None:
