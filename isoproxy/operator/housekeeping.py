@@ -42,21 +42,26 @@ class Housekeeping:
     async def look(self) -> None:
         """Bring the evidence up to date, reading what has been quiet."""
         leases = {_lease_key(lease): lease for lease in self._leases()}
-        assigned = [_record_key(record) for record in self._cluster.records.everything() if record.assigned]
-        keys = [key for key in dict.fromkeys([*leases, *assigned]) if self._cluster.knows(key.namespace)]
+        assigned = dict.fromkeys(
+            _record_key(record) for record in self._cluster.records.everything() if record.assigned
+        )
+        keys = [key for key in (leases | assigned) if self._cluster.knows(key.namespace)]
         now = self._monotonic()
         self._liveness.keep_only(keys)
         for key in keys:
             self._liveness.saw(key, leases.get(key), now)
-        await gatherResults([self._readers.run(self._start_read, key) for key in self._liveness.due(now)])
-        services = {(one.metadata.namespace, one.metadata.name) for one in self._cluster.services.values()}
-        verdicts = self._liveness.verdicts(services)
+        due = self._liveness.due(now, self._service_keys(), assigned)
+        await gatherResults([self._readers.run(self._start_read, key) for key in due])
+        verdicts = self._liveness.verdicts(self._service_keys())
         for key, verdict in verdicts.items():
             if verdict is not self._verdicts.get(key, Verdict.ALIVE):
                 log.info(
                     "proxy {key.namespace}/{key.service} {key.instance}: {verdict}", key=key, verdict=verdict.value
                 )
         self._verdicts = verdicts
+
+    def _service_keys(self) -> set[ServiceKey]:
+        return {(one.metadata.namespace, one.metadata.name) for one in self._cluster.services.values()}
 
     def _start_read(self, key: ProxyKey) -> Deferred[None]:
         return Deferred.fromCoroutine(self._read(key))

@@ -5,6 +5,7 @@ the same resourceVersion (or all show none: a deleted Lease). Everything else pr
 """
 
 import enum
+from collections import Counter
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,10 @@ QUIET_SECONDS = RENEW_SECONDS + 1.5
 """A Lease that the watch has not shown to change for so long is read directly."""
 PROBE_SECONDS = 4.0
 """A quiet Lease is read at most so often; less than lies between two looks, one of which may come a little early."""
+IDLE_PROBE_SECONDS = 60.0
+"""One by which nobody's pods hang is read at most so often: Leases are anybody's to write."""
+MAX_READS = 50
+"""Of one namespace's Leases at one look: what they are many of keeps nobody elsewhere waiting."""
 MASS_HOLD_SECONDS = 3600.0
 """For how long an expiry of most proxies of a namespace holds up their end by time."""
 
@@ -107,18 +112,32 @@ class Liveness:
         for key in [key for key in self._evidence if key not in wanted]:
             del self._evidence[key]
 
-    def due(self, now: float) -> list[ProxyKey]:
-        """Return the instances to read now, and take them as being read."""
-        due = [
-            key
-            for key, evidence in self._evidence.items()
-            if not evidence.ended
-            and now - evidence.probed_at >= PROBE_SECONDS
-            and (evidence.lease is None or now - evidence.changed_at >= QUIET_SECONDS)
-        ]
-        for key in due:
-            self._evidence[key].probed_at = now
+    def due(self, now: float, services: Container[ServiceKey], named: Container[ProxyKey]) -> list[ProxyKey]:
+        """Return the instances to read now, and take them as being read.
+
+        Those of ``services``, and those ``named`` by a record, come first; no more than ``MAX_READS`` are of one
+        namespace.
+        """
+        matters, rest = [], []
+        for key, evidence in self._evidence.items():
+            if evidence.ended or (evidence.lease is not None and now - evidence.changed_at < QUIET_SECONDS):
+                continue
+            if key in named or (key.namespace, key.service) in services:
+                if now - evidence.probed_at >= PROBE_SECONDS:
+                    matters.append(key)
+            elif now - evidence.probed_at >= IDLE_PROBE_SECONDS:
+                rest.append(key)
+        due: list[ProxyKey] = []
+        counts: Counter[str] = Counter()
+        for key in (*self._longest_unread_first(matters), *self._longest_unread_first(rest)):
+            counts[key.namespace] += 1
+            if counts[key.namespace] <= MAX_READS:
+                self._evidence[key].probed_at = now
+                due.append(key)
         return due
+
+    def _longest_unread_first(self, keys: list[ProxyKey]) -> list[ProxyKey]:
+        return sorted(keys, key=lambda key: self._evidence[key].probed_at)
 
     def verdicts(self, services: Container[ServiceKey]) -> dict[ProxyKey, Verdict]:
         """Return what is known of each instance.

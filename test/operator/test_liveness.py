@@ -1,5 +1,7 @@
 """Which proxies live: only evidence counts, and absence is none."""
 
+from collections import Counter
+from collections.abc import Container
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -8,7 +10,9 @@ import pytest
 
 from isoproxy.model.proxylease import LEASE_SECONDS, RENEW_SECONDS, ProxyLease
 from isoproxy.operator.liveness import (
+    IDLE_PROBE_SECONDS,
     MASS_HOLD_SECONDS,
+    MAX_READS,
     PROBE_SECONDS,
     QUIET_SECONDS,
     Liveness,
@@ -73,7 +77,7 @@ class World:
         if self.watching:
             for named in self.named:
                 self.liveness.saw(named, self.leases.get(named), self.now)
-        for named in self.liveness.due(self.now):
+        for named in self.liveness.due(self.now, SERVICES, ()):
             self.reads += 1
             if self.answering:
                 self.liveness.read(named, self.leases.get(named), sent=self.now, replied=self.now)
@@ -336,6 +340,7 @@ class TestWhenMostExpireTogether:
         world.die("a-1")
         world.run(QUIET_SECONDS + LEASE_SECONDS + GRACE + 20)
         assert world.verdict("a-1") is Verdict.LOST
+        world.run(IDLE_PROBE_SECONDS)
         verdicts = world.verdicts()
         assert {verdicts[one] for one in strangers} == {Verdict.LOST}, "theirs are deleted as any others"
 
@@ -412,3 +417,53 @@ def test_a_proxy_that_nothing_names_any_more_is_forgotten() -> None:
 @pytest.mark.parametrize(("instance", "home"), [("0b-5f-a1b2", "0b-5f"), ("plain", "")])
 def test_an_instance_s_home_is_its_pod(instance: str, home: str) -> None:
     assert key(instance).pod_uid == home
+
+
+class TestReads:
+    """Of Leases that say nothing any more, at most so many and so often."""
+
+    @staticmethod
+    def silent(*keys: ProxyKey) -> Liveness:
+        liveness = Liveness(grace_seconds=GRACE)
+        for one in keys:
+            liveness.saw(one, lease(one.instance), 0.0)
+        return liveness
+
+    def reads(self, liveness: Liveness, seconds: int, named: Container[ProxyKey] = ()) -> Counter[ProxyKey]:
+        """How often each is read in so many seconds, at a look for each of these."""
+        first = round(QUIET_SECONDS) + 1
+        return Counter(one for now in range(first, first + seconds) for one in liveness.due(now, SERVICES, named))
+
+    def test_are_frequent_where_there_is_such_a_service_or_a_record_names_the_proxy_and_rare_elsewhere(self) -> None:
+        ours, recorded, made_up = key("a-1"), key("b-1", "gone"), key("c-1", "none")
+        counts = self.reads(self.silent(ours, recorded, made_up), 600, {recorded})
+        assert counts[ours] == counts[recorded] == 600 / PROBE_SECONDS
+        assert counts[made_up] == 600 / IDLE_PROBE_SECONDS
+
+    def test_a_service_elsewhere_does_not_make_them_frequent(self) -> None:
+        stranger = ProxyKey("third", SERVICE, "a-1")
+        assert self.reads(self.silent(stranger), 600)[stranger] == 600 / IDLE_PROBE_SECONDS
+
+    def test_are_bounded_for_each_namespace_at_each_look(self) -> None:
+        many = [key(f"a-{number}") for number in range(3 * MAX_READS)]
+        other = ProxyKey(ELSEWHERE, SERVICE, "b-1")
+        liveness = self.silent(*many, other)
+        due = [set(liveness.due(now, SERVICES, ())) for now in (10, 11, 12)]
+        assert [len(read & set(many)) for read in due] == [MAX_READS] * 3
+        assert set().union(*due) == {*many, other}, "each has its turn"
+        assert other in due[0], "whatever is in another namespace"
+
+    def test_of_what_matters_come_before_others_in_a_namespace(self) -> None:
+        made_up = [key(f"a-{number}", "none") for number in range(3 * MAX_READS)]
+        ours = key("b-1")
+        assert ours in self.silent(*made_up, ours).due(10, SERVICES, ())
+
+    def test_that_are_rare_find_the_dead_all_the_same(self) -> None:
+        made_up = key("a-1", "none")
+        liveness = self.silent(made_up)
+        now = 0
+        while liveness.verdicts(SERVICES)[made_up] is not Verdict.LOST:
+            now += 5
+            for one in liveness.due(now, SERVICES, ()):
+                liveness.read(one, lease(one.instance), sent=now, replied=now)
+            assert now < GRACE + 3 * IDLE_PROBE_SECONDS

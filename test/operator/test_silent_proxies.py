@@ -58,7 +58,7 @@ def test_reads_of_many_silent_leases_leave_room_for_other_requests(world: World)
         read.callback(None)
     world.settle(60)
     assert len(world.all(LEASES)) == 5 * READS_AT_ONCE
-    world.settle(60)
+    world.settle(180, 0.5)
     assert world.all(LEASES) == [], "each is read in the end, and known to be nobody's"
 
 

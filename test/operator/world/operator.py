@@ -150,7 +150,7 @@ class Operator:
         self._liveness.keep_only(named | leases.keys())
         for key in named | leases.keys():
             self._liveness.saw(key, leases.get(key), now)
-        for key in self._liveness.due(now):
+        for key in self._liveness.due(now, {(NAMESPACE, SERVICE)}, named):
             self._read(key)
         self._verdicts = self._liveness.verdicts({(NAMESPACE, SERVICE)})
         for key, lease in leases.items():
