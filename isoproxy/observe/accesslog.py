@@ -1,8 +1,9 @@
 """One line for each connection that has ended, in logfmt (``key=value`` separated by spaces).
 
 ``service=default/adventure client=192.0.2.7:40312 pod=adventure-x7k2p outcome=completed queued=0.000 connect=0.001
-duration=12.345 bytes_in=310 bytes_out=8127 attempts=1``: times are seconds, ``pod=-`` means that it never had one,
-``bytes_in`` come from the client and ``bytes_out`` go to it, ``attempts`` counts dials. No value holds a space.
+duration=12.345 bytes_in=310 bytes_out=8127 attempts=1 error=-``: times are seconds, ``pod=-`` means that it never had
+one, ``bytes_in`` come from the client and ``bytes_out`` go to it, ``attempts`` counts dials. ``error`` is what went
+wrong last, the name of an errno if there is one, or ``-``. No value holds a space.
 """
 
 from collections.abc import Callable
@@ -30,6 +31,7 @@ class Entry:
     bytes_in: int
     bytes_out: int
     attempts: int
+    error: str
 
 
 def logfmt(entry: Entry) -> str:
@@ -38,7 +40,7 @@ def logfmt(entry: Entry) -> str:
         f"service={entry.namespace}/{entry.service} client={entry.client} pod={entry.pod or '-'} "
         f"outcome={entry.outcome.value} queued={entry.queued:.3f} connect={entry.connect:.3f} "
         f"duration={entry.duration:.3f} bytes_in={entry.bytes_in} bytes_out={entry.bytes_out} "
-        f"attempts={entry.attempts}"
+        f"attempts={entry.attempts} error={entry.error or '-'}"
     )
 
 

@@ -16,6 +16,7 @@ from isoproxy.proxy import session as do
 from isoproxy.proxy.addresses import host_and_port
 from isoproxy.proxy.backend import Backend
 from isoproxy.proxy.dialer import BackendProtocol, Dialer, backend_factory, why_failed
+from isoproxy.proxy.errors import word_of
 from isoproxy.proxy.relay.result import Ending, RelayResult
 from isoproxy.proxy.relay.takeover import keep_urgent_inline
 from isoproxy.proxy.session import Limits, Session
@@ -257,7 +258,7 @@ class Connection:
         self._dial = None
         error = failure.value
         assert error is not None
-        self._do(self.session.dial_failed(why_failed(error), self._now()))
+        self._do(self.session.dial_failed(why_failed(error), self._now(), word_of(error)))
 
     def _start_relay(self, _: do.StartRelay) -> None:
         backend, self._backend = self._backend, None
@@ -266,10 +267,10 @@ class Connection:
         try:
             relay = self._desk.make_relay(self._client, backend, early, self.session.eof)
             ended = relay.start()
-        except Exception:
+        except Exception as error:
             log.failure("a relay could not be made")
             backend.abortConnection()
-            self._do(self.session.relay_ended(Ending.FAILED, self._now()))
+            self._do(self.session.relay_ended(Ending.FAILED, self._now(), word_of(error)))
             return
         self._relay = relay
         self._quiet_since = self._now()
@@ -279,7 +280,7 @@ class Connection:
 
     def _relay_ended(self, result: RelayResult) -> None:
         self.bytes_in, self.bytes_out = result.bytes_in, result.bytes_out
-        self._do(self.session.relay_ended(result.ending, self._now()))
+        self._do(self.session.relay_ended(result.ending, self._now(), result.error))
 
     def _abort_relay(self, action: do.AbortRelay) -> None:
         if self._relay is not None:

@@ -4,12 +4,12 @@ import errno
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
 from isoproxy.proxy.backend import Backend
 from isoproxy.proxy.connecting import PromptEndpoint
+from isoproxy.proxy.errors import number_of
 from isoproxy.proxy.session import DialFailure
 
 Dialer = Callable[[Backend], IStreamClientEndpoint]
@@ -35,7 +35,7 @@ def tcp_dialer(reactor: Any, *, source_ip: str = "") -> Dialer:
 
 def why_failed(error: BaseException) -> DialFailure:
     """Return what kind of failure an error of ``connect`` is."""
-    number = error.osError if isinstance(error, ConnectError) else getattr(error, "errno", None)
+    number = number_of(error)
     if number == errno.ECONNREFUSED:
         return DialFailure.REFUSED
     return DialFailure.LOCAL if number in _OURS else DialFailure.UNREACHABLE

@@ -25,6 +25,11 @@ FIRST_RETRY_SECONDS = 0.005
 RETRY_GROWTH = 1.6
 LONGEST_RETRY_SECONDS = 0.1
 
+# Why a pod was given up, where no error of the system says so: see ``Session.error``.
+TIMED_OUT = "ETIMEDOUT"
+FENCED = "fenced"
+WITHDRAWN = "withdrawn"
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -161,7 +166,7 @@ State = Queued | Dialing | Relaying | Ended
 class Session:
     """The state of one connection, and what was measured on the way."""
 
-    __slots__ = ("connect_seconds", "dials", "early", "eof", "limits", "pods", "queued_seconds", "state")
+    __slots__ = ("connect_seconds", "dials", "early", "eof", "error", "limits", "pods", "queued_seconds", "state")
 
     def __init__(self, limits: Limits, now: float) -> None:
         self.limits = limits
@@ -172,6 +177,8 @@ class Session:
         self.dials = 0
         self.queued_seconds = 0.0
         self.connect_seconds = 0.0
+        self.error = ""
+        """What went wrong last, in one word; empty if nothing has, or it was got over."""
 
     @property
     def wake_at(self) -> float | None:
@@ -227,19 +234,21 @@ class Session:
         if not isinstance(state, Dialing):
             return ()
         if fenced:
-            return (DropDial(), *self._next_pod(state, now))
+            return (DropDial(), *self._next_pod(state, now, FENCED))
+        self.error = ""
         self.connect_seconds += now - state.since
         longest = self.limits.max_duration
         self.state = Relaying(state.pod, None if longest is None else state.since + longest)
         return (StartRelay(state.pod),)
 
-    def dial_failed(self, failure: DialFailure, now: float) -> Actions:
-        """The dial failed."""
+    def dial_failed(self, failure: DialFailure, now: float, error: str = "") -> Actions:
+        """The dial failed, with an ``error`` in one word."""
         state = self.state
         if not isinstance(state, Dialing):
             return ()
         if failure is DialFailure.UNREACHABLE:
-            return self._next_pod(state, now)
+            return self._next_pod(state, now, error)
+        self.error = error
         self.state = Dialing(
             state.pod,
             state.since,
@@ -255,16 +264,17 @@ class Session:
         """Its pod is gone, or asked back: its address may be another's at any time. Nothing has been handed over before
         bytes flow, so another pod does as well; whoever has reached it keeps it."""
         state = self.state
-        return (*_dropped(state), *self._next_pod(state, now)) if isinstance(state, Dialing) else ()
+        return (*_dropped(state), *self._next_pod(state, now, WITHDRAWN)) if isinstance(state, Dialing) else ()
 
     # The relay
 
-    def relay_ended(self, ending: Ending, now: float) -> Actions:
-        """The relay is over, and both sides are closed."""
+    def relay_ended(self, ending: Ending, now: float, error: str = "") -> Actions:
+        """The relay is over, and both sides are closed; ``error`` says why in one word, if they did not do it."""
         state = self.state
         if not isinstance(state, Relaying):
             return ()
         cut = state.cut if ending is Ending.ABORTED else None
+        self.error = error if cut is None else ""
         return self._end(now, cut or _OUTCOME_OF.get(ending, Outcome.ERROR))
 
     # Time, and orders
@@ -283,7 +293,7 @@ class Session:
         if now >= state.deadline:
             return self._dial_timed_out(state, now)
         if fenced:
-            return self._next_pod(state, now)
+            return self._next_pod(state, now, FENCED)
         self.state = Dialing(state.pod, state.since, state.deadline, state.patience, delay=state.delay)
         return self._dial(state.pod)
 
@@ -304,10 +314,12 @@ class Session:
     def _dial_timed_out(self, state: Dialing, now: float) -> Actions:
         if state.local:
             return self._end(now, Outcome.ERROR)
-        return (*_dropped(state), *self._next_pod(state, now))
+        error = TIMED_OUT if state.retry_at is None else self.error
+        return (*_dropped(state), *self._next_pod(state, now, error))
 
-    def _next_pod(self, state: Dialing, now: float) -> Actions:
+    def _next_pod(self, state: Dialing, now: float, error: str) -> Actions:
         """Retire the pod, which may have been touched, and claim another: waiting goes on with the patience left."""
+        self.error = error
         retire = Retire(state.pod, Outcome.DIAL_FAILED)
         self.connect_seconds += now - state.since
         self.state = Queued(now, now + state.patience)

@@ -225,6 +225,7 @@ class Sessions:
             bytes_in=connection.bytes_in,
             bytes_out=connection.bytes_out,
             attempts=session.dials,
+            error=session.error,
         )
 
     def _end_idle(self, now: float) -> None:

@@ -1,5 +1,7 @@
 """The one line of a connection."""
 
+from dataclasses import replace
+
 from isoproxy.observe.accesslog import AccessLog, Entry, logfmt
 from isoproxy.observe.outcomes import Outcome
 
@@ -15,13 +17,14 @@ ENTRY = Entry(
     bytes_in=310,
     bytes_out=8127,
     attempts=1,
+    error="",
 )
 
 
 def test_a_line_is_logfmt() -> None:
     assert logfmt(ENTRY) == (
         "service=default/adventure client=192.0.2.7:40312 pod=adventure-x7k2p outcome=completed queued=0.000 "
-        "connect=0.001 duration=12.345 bytes_in=310 bytes_out=8127 attempts=1"
+        "connect=0.001 duration=12.345 bytes_in=310 bytes_out=8127 attempts=1 error=-"
     )
     assert all(part.count("=") == 1 for part in logfmt(ENTRY).split(" "))
 
@@ -39,8 +42,13 @@ def test_a_connection_that_never_had_a_pod_says_so() -> None:
         bytes_in=0,
         bytes_out=0,
         attempts=0,
+        error="",
     )
     assert " pod=- outcome=queue_full " in logfmt(entry)
+
+
+def test_what_went_wrong_is_told() -> None:
+    assert logfmt(replace(ENTRY, error="ECONNREFUSED")).endswith(" attempts=1 error=ECONNREFUSED")
 
 
 def test_each_record_is_one_line() -> None:

@@ -49,8 +49,8 @@ class Relayed:
     def backend_gone(self) -> None:
         self.backend_is_gone = True
 
-    def end(self, ending: Ending) -> None:
-        self.done.callback(RelayResult(ending, self.bytes_in, self.bytes_out, None, None))
+    def end(self, ending: Ending, error: str = "") -> None:
+        self.done.callback(RelayResult(ending, self.bytes_in, self.bytes_out, None, error))
 
 
 @dataclass
@@ -246,6 +246,7 @@ def test_without_descriptors_the_pod_is_dialled_until_the_deadline_and_no_other(
     desk.clock.pump([0.05] * 101)
     assert desk.retired == [("pod-1", Outcome.ERROR)]
     assert desk.outcomes == [Outcome.ERROR]
+    assert desk.connection.session.error == "EMFILE"
 
 
 def test_a_relay_that_cannot_be_made_ends_both_sides(desk: Counter) -> None:
@@ -255,6 +256,16 @@ def test_a_relay_that_cannot_be_made_ends_both_sides(desk: Counter) -> None:
     assert desk.client.disconnected
     assert desk.retired == [("pod-1", Outcome.ERROR)]
     assert desk.outcomes == [Outcome.ERROR]
+    assert desk.connection.session.error == "TypeError"
+
+
+def test_what_broke_a_relay_is_kept(desk: Counter) -> None:
+    desk.relay = Relayed()
+    desk.connection.begin()
+    desk.dialled()
+    desk.relay.end(Ending.FAILED, "ENOSPC")
+    assert desk.outcomes == [Outcome.ERROR]
+    assert desk.connection.session.error == "ENOSPC"
 
 
 def test_who_is_turned_away_is_reset(desk: Counter) -> None:

@@ -9,6 +9,7 @@ import pytest_twisted
 from isoproxy.kube.resources import ISOLATION_PODS
 from isoproxy.model import names
 from test.proxy.net import Peer, Site, running, site_settings
+from test.running.accesslog import entries
 
 
 @pytest_twisted.ensureDeferred
@@ -25,7 +26,9 @@ async def test_a_pod_that_refuses_at_first_is_dialled_again() -> None:
         await site.until(lambda: client.got == b"x")
         client.close()
         await site.until(lambda: site.outcomes() == ["completed"])
-        assert int(site.lines[0].rpartition("attempts=")[2]) > 3
+        (entry,) = entries(site.lines[0])
+        assert int(entry["attempts"]) > 3
+        assert entry["error"] == "-", "it was got over"
         assert site.uses("a") == 1
 
 
@@ -66,6 +69,7 @@ async def test_after_three_dead_pods_the_connection_fails_and_no_fourth_is_spent
         await site.until(lambda: client.lost)
         assert client.was_reset
         assert site.outcomes() == ["dial_failed"]
+        assert site.lines[0].endswith(" error=EHOSTUNREACH")
         assert [site.phase(f"dead-{number}") for number in range(4)] == ["Released"] * 3 + ["Idle"]
 
 

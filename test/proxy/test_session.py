@@ -243,6 +243,46 @@ class TestAPodThatIsWithdrawn:
         assert relaying().pod_withdrawn(1.0) == ()
 
 
+class TestWhatWentWrong:
+    def test_it_is_the_error_of_the_last_dial(self) -> None:
+        session = dialing()
+        assert session.error == ""
+        session.dial_failed(REFUSED, 0.0, "ECONNREFUSED")
+        assert session.error == "ECONNREFUSED"
+        session.woken(1.0, fenced=False)
+        session.dial_failed(UNREACHABLE, 1.0, "EHOSTUNREACH")
+        assert session.error == "EHOSTUNREACH"
+
+    def test_a_pod_that_refused_to_the_end_is_told_from_one_that_was_silent(self) -> None:
+        refused, silent = dialing(), dialing()
+        refused.dial_failed(REFUSED, 4.99, "ECONNREFUSED")
+        refused.woken(5.0, fenced=False)
+        silent.woken(5.0, fenced=False)
+        assert (refused.error, silent.error) == ("ECONNREFUSED", "ETIMEDOUT")
+
+    def test_so_it_is_where_no_system_call_failed(self) -> None:
+        withdrawn, fenced, caught = dialing(), dialing(), dialing()
+        withdrawn.pod_withdrawn(1.0)
+        fenced.connected(1.0, fenced=True)
+        caught.dial_failed(REFUSED, 0.0, "ECONNREFUSED")
+        caught.woken(1.0, fenced=True)
+        assert (withdrawn.error, fenced.error, caught.error) == ("withdrawn", "fenced", "fenced")
+
+    def test_what_was_got_over_is_not_told(self) -> None:
+        session = dialing()
+        session.dial_failed(REFUSED, 0.0, "ECONNREFUSED")
+        session.woken(1.0, fenced=False)
+        session.connected(1.0, fenced=False)
+        assert session.error == ""
+
+    def test_of_a_relay_it_is_what_broke_it_and_not_that_we_cut_it(self) -> None:
+        broken, cut = relaying(), relaying()
+        broken.relay_ended(Ending.BACKEND_RESET, 1.0, "ECONNRESET")
+        cut.cut(1.0, Outcome.IDLE_TIMEOUT)
+        cut.relay_ended(Ending.ABORTED, 1.0, "idle_timeout")
+        assert (broken.error, cut.error) == ("ECONNRESET", "")
+
+
 class TestTheFence:
     def test_a_fenced_connect_is_dropped_and_another_pod_waited_for(self) -> None:
         session = dialing()

@@ -11,6 +11,7 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.interfaces import IDelayedCall, ITCPTransport
 from twisted.python.failure import Failure
 
+from isoproxy.proxy.errors import word_of
 from isoproxy.proxy.relay.decide import peer_is_lost
 from isoproxy.proxy.relay.end import End
 from isoproxy.proxy.relay.flow import Flow
@@ -91,16 +92,16 @@ class Relay:
         """Take the sockets over; fires once, after both protocols' ``connectionLost``. Cancelling it aborts."""
         for side, connection in ((Side.CLIENT, self._client), (Side.BACKEND, self._backend)):
             if not is_open(connection):
-                self._end(_RESET_OF[side], "the connection was lost before the relay began")
+                self._end(_RESET_OF[side], errno.errorcode[errno.ENOTCONN])
         if self._result is None:
             try:
                 self._begin()
             except OSError as error:  # no descriptor, memory or watch left for one more
-                self._end(Ending.FAILED, str(error))
+                self._end(Ending.FAILED, word_of(error))
         return self._done
 
     def abort(self, reason: object) -> None:
-        """Reset both connections; ``reason`` becomes the result's ``error``. Does nothing once the relay has ended."""
+        """Reset both connections; ``reason``, one word, becomes the result's ``error``. Idempotent."""
         self._end(Ending.ABORTED, str(reason))
 
     def backend_gone(self) -> None:
@@ -147,13 +148,13 @@ class Relay:
         if not (self._inward and self._outward and self._outward.fin_passed):
             return
         if self._inward.fin_passed:
-            self._end(Ending.BOTH_CLOSED, None)
+            self._end(Ending.BOTH_CLOSED, "")
         elif self._is_backend_gone:
-            self._end(Ending.BACKEND_GONE, "backend: gone")
+            self._end(Ending.BACKEND_GONE, "gone")
 
     def lost(self, end: End, error: OSError) -> None:
         """The connection of ``end`` broke. What came from it before may still be passed on; nothing goes to it."""
-        why = f"{end.side.value}: {errno.errorcode.get(error.errno or 0, error.errno)}"
+        why = word_of(error)
         if not peer_is_lost(error.errno):
             self._end(Ending.FAILED, why)
             return
@@ -172,16 +173,17 @@ class Relay:
     def failed(self, failure: Failure) -> None:
         """A defect of ours: end this relay, and say so."""
         log.failure("a relay failed", failure=failure)
-        self._end(Ending.FAILED, failure.getErrorMessage())
+        assert failure.value is not None
+        self._end(Ending.FAILED, word_of(failure.value))
 
     def dropped(self) -> None:
         """The reactor is stopping, and will call nothing later: end now."""
-        self._end(Ending.ABORTED, "the reactor stopped")
+        self._end(Ending.ABORTED, "stopped")
         if self._finishing is not None and self._finishing.active():
             self._finishing.cancel()
             self._finish()
 
-    def _end(self, ending: Ending, error: str | None) -> None:
+    def _end(self, ending: Ending, error: str) -> None:
         """Stop moving bytes. The rest happens in the next turn: nobody's code runs inside of ours, or of a caller's."""
         if self._result is not None:
             return

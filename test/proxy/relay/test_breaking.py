@@ -119,6 +119,6 @@ async def test_what_arrives_is_a_beginning_of_what_was_sent(script: Script, limi
     assert len(by_backend) <= result.bytes_in <= script.sent_in
     assert len(by_client) <= result.bytes_out <= script.sent_out
     assert result.ending in BREAKS[script.breaks]
-    assert (result.error is None) == (result.ending is Ending.BOTH_CLOSED)
+    assert (result.error == "") == (result.ending is Ending.BOTH_CLOSED)
     assert pipes.lent == 0
     pipes.close()

@@ -104,7 +104,7 @@ async def test_a_reset_on_one_side_resets_the_other(side: Side, size: int) -> No
         reset(breaking)
         await is_reset(other)
         result = await relayed.result()
-        assert (result.ending, result.error, result.first_closed) == (RESET[side], f"{side.value}: ECONNRESET", None)
+        assert (result.ending, result.error, result.first_closed) == (RESET[side], "ECONNRESET", None)
         expected = [ConnectionLost, ConnectionAborted]
         assert reasons(relayed) == (expected if side is Side.CLIENT else expected[::-1])
 
@@ -169,7 +169,7 @@ async def test_an_answer_still_arrives_when_the_reset_is_first_seen_by_a_write(s
         assert await thread(read_exactly, uploading, 9) == b"too large"
         await is_reset(uploading)
         result = await relayed.result()
-        assert (result.ending, result.error, result.first_closed) == (RESET[side], f"{side.value}: ECONNRESET", None)
+        assert (result.ending, result.error, result.first_closed) == (RESET[side], "ECONNRESET", None)
 
 
 @pytest_twisted.ensureDeferred
@@ -179,7 +179,7 @@ async def test_a_reset_ends_it_when_what_came_before_can_go_nowhere() -> None:
         relayed.client.sendall(b"more")
         reset(relayed.backend)
         result = await relayed.result()
-        assert (result.ending, result.error) == (Ending.BACKEND_RESET, "backend: ECONNRESET")
+        assert (result.ending, result.error) == (Ending.BACKEND_RESET, "ECONNRESET")
         await is_reset(relayed.client)
 
 
@@ -294,7 +294,7 @@ async def test_a_connection_lost_before_the_start_counts_as_reset(side: Side) ->
         relayed.client_leg.transport, relayed.backend_leg.transport = kept
         relayed.start()
         result = await relayed.result()
-        assert (result.ending, result.error) == (RESET[side], "the connection was lost before the relay began")
+        assert (result.ending, result.error) == (RESET[side], "ENOTCONN")
         assert [len(one.lost) for one in (relayed.client_leg, relayed.backend_leg)] == [1, 1]
 
 
@@ -319,7 +319,7 @@ async def test_a_defect_in_one_relay_ends_that_one_alone(monkeypatch: pytest.Mon
         monkeypatch.setattr(broken.relay._ends[0].outbound.__class__, "_saw_eof", lambda flow: 1 / 0)
         broken.client.shutdown(socket.SHUT_WR)
         result = await broken.result()
-        assert (result.ending, result.error) == (Ending.FAILED, "division by zero")
+        assert (result.ending, result.error) == (Ending.FAILED, "ZeroDivisionError")
         monkeypatch.undo()
         whole.client.sendall(b"on we go")
         assert await thread(whole.backend.recv, 100) == b"on we go"
