@@ -1,15 +1,30 @@
 """The facts of a Pod that decide what may be done with it."""
 
-from pydantic import AwareDatetime, Field
+from dataclasses import replace
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from isoproxy.model import names
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import Int64, model
+from isoproxy.model.text import one_line
+
+MOST_SAID: Final = 512
+"""Characters that are kept of what a cluster says: what a program said last can be 4096, of anything."""
+
+
+def _one_line(text: str) -> str:
+    return one_line(text, MOST_SAID)
+
+
+Said = Annotated[str, AfterValidator(_one_line)]
+"""Text that others wrote, and that is shown to people: one line of it."""
 
 
 @model
 class Condition:
-    """One entry of ``status.conditions``."""
+    """One entry of ``status.conditions``, of an object of ours or of others."""
 
     type: str
     status: str
@@ -19,19 +34,35 @@ class Condition:
     observed_generation: int | None = None
 
 
+def _said(condition: Condition) -> Condition:
+    return replace(condition, reason=_one_line(condition.reason), message=_one_line(condition.message))
+
+
+SaidCondition = Annotated[Condition, AfterValidator(_said)]
+"""One that others wrote."""
+
+
 @model
 class StateDetail:
-    """Why a container waits or ended."""
+    """Why a container waits or ended. Of one that ended, ``message`` is what its program chose to say."""
 
-    reason: str = ""
-    message: str = ""
+    reason: Said = ""
+    message: Said = ""
     exit_code: Int64 | None = None
 
     @property
     def told(self) -> str:
         """It as ``Reason: message``, with the exit code."""
-        code = f" (exit code {self.exit_code})" if self.exit_code is not None else ""
-        return f"{self.reason}: {self.message}{code}" if self.message else f"{self.reason}{code}"
+        return f"{self.reason}: {self.message}{self._code}" if self.message else self.outline
+
+    @property
+    def outline(self) -> str:
+        """Its reason and exit code alone."""
+        return f"{self.reason}{self._code}"
+
+    @property
+    def _code(self) -> str:
+        return f" (exit code {self.exit_code})" if self.exit_code is not None else ""
 
 
 @model
@@ -66,9 +97,9 @@ class PodStatus:
 
     phase: str = "Pending"
     pod_ip: str = Field(default="", alias="podIP")
-    reason: str = ""
-    message: str = ""
-    conditions: tuple[Condition, ...] = ()
+    reason: Said = ""
+    message: Said = ""
+    conditions: tuple[SaidCondition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
 
 
@@ -117,15 +148,21 @@ class Pod:
         return self.passes_probes and self.status.pod_ip != "" and not self.terminal
 
     @property
-    def trouble(self) -> str:
-        """Why it does not start or has ended, as ``Reason: message``; ``""`` where nothing is wrong."""
+    def ailment(self) -> StateDetail | None:
+        """Why it does not start or has ended; None where nothing is wrong."""
         for container in self.status.container_statuses:
             detail = container.state.terminated or container.state.waiting
             if detail is not None and detail.reason not in ("", "ContainerCreating", "PodInitializing"):
-                return detail.told
+                return detail
         if self.status.reason:
-            return f"{self.status.reason}: {self.status.message}"
+            return StateDetail(reason=self.status.reason, message=self.status.message)
         for condition in self.status.conditions:
             if condition.type == "PodScheduled" and condition.status == "False":
-                return f"{condition.reason}: {condition.message}"
-        return ""
+                return StateDetail(reason=condition.reason, message=condition.message)
+        return None
+
+    @property
+    def trouble(self) -> str:
+        """The same as ``Reason: message``; ``""`` where nothing is wrong."""
+        ailment = self.ailment
+        return ailment.told if ailment is not None else ""

@@ -22,7 +22,7 @@ from isoproxy.model import names
 from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import Json, model, parse
-from isoproxy.model.pod import Condition
+from isoproxy.model.pod import SaidCondition
 from isoproxy.model.proxies import CLIENTS, ProxyImage
 from isoproxy.operator.actions import Child
 from isoproxy.operator.observed import ChildObject
@@ -36,7 +36,7 @@ class _Sort:
 
 @model
 class _Status:
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[SaidCondition, ...] = ()
 
 
 @model

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from isoproxy.model.dedicatedservice import InvalidService
 from isoproxy.model.pod import Pod, Running
-from isoproxy.operator import belonging
+from isoproxy.operator import belonging, unused
 from isoproxy.operator.actions import Child
 from isoproxy.operator.liveness import Verdict
 from isoproxy.operator.observed import Observed
-from isoproxy.operator.standing import Entry, Standing
+from isoproxy.operator.standing import Entry
 
 _FAILING = (("ReplicaFailure", "True"), ("Progressing", "False"))
 """Conditions of a Deployment that cannot make its pods, or whose pods have not become ready in time."""
@@ -36,14 +36,14 @@ def troubles(observed: Observed, entries: tuple[Entry, ...], now: datetime) -> l
     # In an order of their own: what two operators see in another order they are to tell alike.
     met = [(child, observed.obstacles[child]) for child in Child if child in observed.obstacles]
     found = [Trouble(obstacle.reason, obstacle.message, cause=child.name) for child, obstacle in met]
-    failing = next((entry.pod.trouble for entry in entries if entry.pod is not None and _is_troubled(entry)), "")
+    failing = next((why for entry in entries if (why := unused.trouble(observed, entry))), "")
     if failing or observed.pacing.failures:
         why = failing or observed.pacing.trouble
         found.append(Trouble("PodsFailing", f"pods do not start: {why}", cause=why.partition(":")[0]))
     found += _of_proxies(observed, now)
     proxies = observed.proxies.values()
-    deaf = {proxy.lease.listen_error for proxy in proxies if proxy.lease and proxy.verdict is Verdict.ALIVE} - {""}
-    found += [Trouble("ListenFailed", error, cause=error) for error in sorted(deaf)]
+    errors = {proxy.lease.listen_error for proxy in proxies if proxy.lease and proxy.verdict is Verdict.ALIVE} - {""}
+    found += [Trouble("ListenFailed", error, cause=error) for error in sorted(errors)]
     queued = sum(proxy.queued for proxy in proxies)
     if queued and len(observed.pods) >= observed.service.spec.pod_ceiling:
         gist = "connections wait and maxPods is reached"
@@ -93,8 +93,3 @@ def of_invalid(service: InvalidService) -> list[Trouble]:
 def of_doomed() -> list[Trouble]:
     """Return what is wrong with a service whose namespace is being deleted."""
     return [Trouble("NamespaceTerminating", "its namespace is being deleted: nothing more can be made in it")]
-
-
-def _is_troubled(entry: Entry) -> bool:
-    unused = entry.standing in (Standing.STARTING, Standing.UNFIT, Standing.OVER)
-    return unused and entry.pod is not None and entry.pod.trouble != "" and not entry.record.status.outcome

@@ -9,7 +9,7 @@ import pytest
 from isoproxy.model.dedicatedservice import DedicatedService, InvalidService, parse_service
 from isoproxy.model.isolationpod import IsolationPod, Phase
 from isoproxy.model.parsing import MOST_DEPTH, InvalidObject, dump, parse, parser
-from isoproxy.model.pod import Pod
+from isoproxy.model.pod import MOST_SAID, Pod
 from isoproxy.model.proxylease import LONGEST_GRACE_SECONDS, ProxyLease, lease_manifest
 from isoproxy.model.proxysettings import KEY, ProxySettings
 
@@ -202,6 +202,7 @@ def pod(status: dict[str, Any], **metadata: Any) -> Pod:
 
 
 READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+WILD = "password\x1b[2J\x1b[1;1H\r\nn/s: Ready=True\x07" + "A" * 3000
 WORKING: dict[str, Any] = {"phase": "Running", "podIP": "10.0.0.1", "conditions": [READY]}
 
 
@@ -259,6 +260,21 @@ class TestPod:
     def test_says_what_ails_it(self, status: dict[str, Any], trouble: str) -> None:
         assert pod(status).trouble.startswith(trouble)
         assert bool(pod(status).trouble) == bool(trouble)
+
+    @pytest.mark.parametrize(
+        "status",
+        [
+            {"containerStatuses": [{"state": {"terminated": {"reason": "Error", "message": WILD}}}]},
+            {"containerStatuses": [{"state": {"waiting": {"reason": WILD}}}]},
+            {"phase": "Failed", "reason": "Evicted", "message": WILD},
+            {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": WILD}]},
+        ],
+    )
+    def test_says_it_in_one_short_line(self, status: dict[str, Any]) -> None:
+        said = pod(status).trouble
+        assert said.isprintable()
+        assert "n/s: Ready=True" in said
+        assert len(said) <= MOST_SAID + len("Unschedulable: ")
 
     def test_of_a_service_is_told_from_its_proxies_by_its_role(self) -> None:
         labels = {"soh.re/service-uid": "u"}

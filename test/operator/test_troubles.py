@@ -128,6 +128,14 @@ def test_what_its_deployment_says_is_told(condition: tuple[str, str, str, str], 
     assert found(scene) == [Trouble("ProxiesFailing", message, cause=reason)]
 
 
+def test_what_it_says_is_told_as_one_line_of_bounded_length() -> None:
+    wild = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "a\x1b[2J\r\n" * 1000}
+    read = childkinds.parse_child({"metadata": {"name": "chess-proxy"}, "status": {"conditions": [wild]}})
+    [trouble] = found(with_conditions(Scene().deploy(), *read.conditions))
+    assert trouble.message.isprintable()
+    assert len(trouble.message) < 600
+
+
 def test_proxies_on_their_way_are_no_trouble() -> None:
     starting = (
         Condition(type="Available", status="False", reason="MinimumReplicasUnavailable", message="not yet"),
