@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from isoproxy.local.runtime.arguments import CannotBePassed, check, words
-from isoproxy.local.runtime.facts import CannotRun, Program, Sandbox
-from isoproxy.local.runtime.podspec import CONFIG_ERROR, Container, LocalPod, Variable
+from isoproxy.local.runtime.facts import CONFIG_ERROR, CannotRun, Program, Sandbox
+from isoproxy.local.runtime.podspec import Container, LocalPod, Variable
 from isoproxy.local.runtime.variables import TooLong, expand
 
 HOST_IP = "127.0.0.1"

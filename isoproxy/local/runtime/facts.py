@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from isoproxy.model.text import one_line
 
+CONFIG_ERROR = "CreateContainerConfigError"  # the reason of a CannotRun, in a kubelet's words
+
 
 @dataclass(frozen=True, slots=True)
 class PodId:

@@ -1,20 +1,17 @@
 """What a Pod asks to be run, parsed at the edge, and whether this runtime can do it. Pure."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
 
-from isoproxy.local.runtime.arguments import CannotBePassed, check, words
-from isoproxy.local.runtime.facts import CannotRun, PodId
+from isoproxy.local.runtime.facts import CONFIG_ERROR, CannotRun, PodId
+from isoproxy.local.runtime.probespec import Probe, check_probe
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import InvalidObject, Json, model, parse
 from isoproxy.model.pod import PodStatus
 
-CONFIG_ERROR = "CreateContainerConfigError"
 LONGEST_GRACE = 365 * 86_400
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 
 
 @model
@@ -57,52 +54,6 @@ class Port:
 
     container_port: int
     name: str = ""
-
-
-@model
-class ExecAction:
-    """Run a command; exit code 0 is success."""
-
-    command: tuple[str, ...] = Field(min_length=1)
-
-
-@model
-class TcpAction:
-    """A port, by number or name, that takes connections."""
-
-    port: int | str
-
-
-@model
-class HttpHeader:
-    """One header of a request."""
-
-    name: str
-    value: str
-
-
-@model
-class HttpAction:
-    """GET a path; a status from 200 to 399 is success."""
-
-    port: int | str
-    path: str = "/"
-    scheme: str = "HTTP"
-    http_headers: tuple[HttpHeader, ...] = ()
-
-
-@model
-class Probe:
-    """How to find out that a program is Ready; exactly one of the actions is set, if it is one that we know."""
-
-    exec_: ExecAction | None = Field(default=None, alias="exec")
-    tcp_socket: TcpAction | None = None
-    http_get: HttpAction | None = None
-    initial_delay_seconds: int = Field(default=0, ge=0, lt=1 << 31)
-    period_seconds: int = Field(default=10, ge=1, lt=1 << 31)
-    timeout_seconds: int = Field(default=1, ge=1, lt=1 << 31)
-    success_threshold: int = Field(default=1, ge=1)
-    failure_threshold: int = Field(default=3, ge=1)
 
 
 @model
@@ -235,7 +186,7 @@ def runnable(pod: LocalPod) -> PodSpec:
     for variable in container.env:
         _check_variable(variable)
     if container.readiness_probe is not None:
-        _check_probe(container, container.readiness_probe)
+        check_probe(container.readiness_probe, container.port_number)
     return spec
 
 
@@ -262,22 +213,3 @@ def _check_variable(variable: Variable) -> None:
         raise CannotRun(
             CONFIG_ERROR, f"env {variable.name}: valueFrom can be a fieldRef, a secretKeyRef or a configMapKeyRef here"
         )
-
-
-def _check_probe(container: Container, probe: Probe) -> None:
-    if probe.http_get is not None:
-        if probe.http_get.scheme != "HTTP":
-            raise CannotRun(CONFIG_ERROR, "the readiness probe's httpGet can be over plain HTTP only here")
-        container.port_number(probe.http_get.port)
-        for header in probe.http_get.http_headers:
-            if not _HEADER_NAME.match(header.name):
-                raise CannotRun(CONFIG_ERROR, f"the readiness probe's header {header.name!r}: no request can have it")
-    elif probe.tcp_socket is not None:
-        container.port_number(probe.tcp_socket.port)
-    elif probe.exec_ is not None:
-        try:
-            check(words(probe.exec_.command, "the readiness probe's command"))
-        except CannotBePassed as error:
-            raise CannotRun(CONFIG_ERROR, str(error)) from error
-    else:
-        raise CannotRun(CONFIG_ERROR, "the readiness probe can be an exec, a tcpSocket or an httpGet here")

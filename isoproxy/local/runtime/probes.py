@@ -14,7 +14,8 @@ from zope.interface import implementer
 
 from isoproxy.local.runtime.facts import CannotRun, PodId
 from isoproxy.local.runtime.interface import PodRuntime
-from isoproxy.local.runtime.podspec import Container, ExecAction, HttpAction, Probe
+from isoproxy.local.runtime.podspec import Container
+from isoproxy.local.runtime.probespec import ExecAction, HttpAction, Probe
 
 log = txaio.make_logger()
 

@@ -11,8 +11,7 @@ from isoproxy.kube.api import KubeApi
 from isoproxy.kube.errors import KubeError, NotFound
 from isoproxy.kube.resources import CONFIG_MAPS, Json, Resource
 from isoproxy.local.runtime.environment import Reference
-from isoproxy.local.runtime.facts import CannotRun
-from isoproxy.local.runtime.podspec import CONFIG_ERROR
+from isoproxy.local.runtime.facts import CONFIG_ERROR, CannotRun
 
 SECRETS = Resource("", "v1", "secrets", "Secret")
 _KINDS = {"Secret": SECRETS, "ConfigMap": CONFIG_MAPS}

@@ -5,8 +5,9 @@ from twisted.internet.task import Clock
 
 from isoproxy.kube.resources import Json
 from isoproxy.local.runtime.facts import CannotRun
-from isoproxy.local.runtime.podspec import Container, Probe, runnable
+from isoproxy.local.runtime.podspec import Container, runnable
 from isoproxy.local.runtime.probes import ProbeLoop, Tally, checker
+from isoproxy.local.runtime.probespec import Probe
 from test.local.runtime.fakeruntime import FakeRuntime
 from test.local.runtime.support import pod_id
 from test.local.runtime.test_podspec import pod
