@@ -31,6 +31,7 @@ def prepare(base: str) -> None:
     status = os.lstat(base)
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
         raise NotOurs(f"{base} is not a folder of this user alone (mode 0700)")
+    os.chmod(base, 0o700)  # a program may have shut us out
 
 
 def claim(base: str) -> Folder:

@@ -31,6 +31,12 @@ def test_a_folder_that_others_may_enter_is_not_used(tmp_path: Path) -> None:
         folder.prepare(str(tmp_path / "link"))
 
 
+def test_a_folder_that_a_program_has_shut_is_opened_again(base: str) -> None:
+    os.chmod(base, 0)
+    folder.prepare(base)
+    assert os.stat(base).st_mode & 0o777 == 0o700
+
+
 def test_leftovers_go_and_what_is_in_use_stays(base: str) -> None:
     left, used = folder.claim(base), folder.claim(base)
     Path(left.path, "file").touch()
