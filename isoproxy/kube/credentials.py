@@ -12,12 +12,15 @@ from isoproxy.kube.errors import NotSent
 log = txaio.make_logger()
 
 FRESH = 60.0  # seconds until the source is asked again; a mounted token rotates within the hour
+PATIENCE = 60.0  # seconds until a source that does not answer is asked again; what it says later is too late
+MOST_ASKED = 2  # at once: one that hangs keeps its thread, and others need theirs
 SPACING = 10.0  # seconds at least after a failure or a forced renewal: a credential plugin may be a slow program
 
 
 class Authorization:
     """Holds the header and renews it in a thread: one at a time, however many requests wait for it.
 
+    A renewal that takes too long has failed; the next one is not kept waiting by it, but a third by two of them is.
     A header that is merely old is used on while it is renewed, and when that fails; one that the server refused is not.
     """
 
@@ -29,6 +32,7 @@ class Authorization:
         self._renew_at = 0.0 if source is not None else float("inf")
         self._refused_at = float("-inf")
         self._renewing = False
+        self._asked = 0  # threads that the source has not given back
         self._error: BaseException | None = None  # of the last renewal
         self._waiting: list[Deferred[None]] = []
 
@@ -58,15 +62,25 @@ class Authorization:
         return True
 
     def _renew(self) -> None:
-        assert self._source is not None
-        if self._renewing:
+        if self._renewing or self._asked >= MOST_ASKED:
             return
         self._renewing = True
+        self._asked += 1
         threads = IReactorThreads(self._reactor)
-        renewal = deferToThreadPool(
-            threads, threads.getThreadPool(), self._source.header, renew=self._refused_at == self._renew_at
-        )
+        renew = self._refused_at == self._renew_at
+        renewal = deferToThreadPool(threads, threads.getThreadPool(), self._ask, threads, renew=renew)
+        renewal.addTimeout(PATIENCE, self._reactor, _too_late)
         renewal.addCallback(self._renewed).addErrback(self._failed).addCallback(self._wake)
+
+    def _ask(self, threads: IReactorThreads, *, renew: bool) -> str | None:
+        assert self._source is not None
+        try:
+            return self._source.header(renew=renew)
+        finally:
+            threads.callFromThread(self._answered)
+
+    def _answered(self) -> None:
+        self._asked -= 1
 
     def _renewed(self, header: str | None) -> None:
         if header is not None and not (header.isascii() and header.isprintable()):
@@ -86,3 +100,7 @@ class Authorization:
         for each in waiting:
             if not each.called:  # cancelled meanwhile
                 each.callback(None)
+
+
+def _too_late(_: object, seconds: float) -> None:
+    raise TimeoutError(f"they did not come in {seconds:g} s")

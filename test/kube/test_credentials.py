@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from isoproxy.kube.credentials import FRESH, SPACING, Authorization
+from isoproxy.kube.credentials import FRESH, MOST_ASKED, PATIENCE, SPACING, Authorization
 from isoproxy.kube.errors import NotSent, Unauthorized
 from isoproxy.kube.resources import ISOLATION_PODS
 from test.kube.conftest import MakeClient
@@ -164,6 +164,45 @@ def test_what_is_no_header_is_not_sent(header: str) -> None:
     got = held.ask()
     held.threads.work()
     assert isinstance(got[0], NotSent)
+
+
+def test_a_source_that_hangs_is_asked_again_and_what_it_says_later_is_not_used() -> None:
+    held = Held().known()
+    held.authorization.refused(b"Bearer 1")
+    first = held.ask()
+    held.threads.advance(PATIENCE)
+    (error,) = first
+    assert isinstance(error, NotSent)
+    held.threads.advance(SPACING)
+    second = held.ask()
+    hanging, fresh = held.threads.todo
+    held.source.answer = "Bearer 3"
+    fresh()
+    assert second == [b"Bearer 3"]
+    held.source.answer = "Bearer 2"
+    hanging()
+    assert held.ask() == [b"Bearer 3"]
+
+
+def test_an_old_header_is_used_on_while_a_source_hangs() -> None:
+    held = Held().known()
+    held.threads.advance(FRESH)
+    for _ in range(10):
+        assert held.ask() == [b"Bearer 1"]
+        held.threads.advance(PATIENCE)
+
+
+def test_sources_that_hang_keep_a_bounded_number_of_threads() -> None:
+    held = Held()
+    for _ in range(10):
+        held.ask()
+        held.threads.advance(PATIENCE + SPACING)
+    assert len(held.threads.todo) == MOST_ASKED
+    held.threads.todo.pop(0)()  # one of them answers at last
+    again = held.ask()
+    assert again == []
+    held.threads.todo.pop()()
+    assert again == [b"Bearer 1"]
 
 
 def test_a_refused_header_is_not_used_again() -> None:
