@@ -99,6 +99,7 @@ def test_a_connection_gets_from_its_pod_to_nobody(
     space: Space, address: Address, bystander: Commander, places: set[Place]
 ) -> None:
     eventually(lambda: reached(bystander, places) == places, "all of them answer somebody")
+    space.api.wait_for_base("other", 1)  # the bystander has been at its proxy, and had a pod
     others: set[Place] = {("tcp", other) for other in pods_of(space, "other")}
     with space.session(address) as command:
         assert reached(command, places | others) == set()
@@ -119,7 +120,8 @@ def test_a_connection_gets_to_what_its_service_opens_and_nowhere_else(
 def test_a_proxy_is_reached_on_its_own_ports_only(space: Space, address: Address, bystander: Commander) -> None:
     proxy = proxy_of(space, "obey")["status"]["podIP"]
     own: set[Place] = {("tcp", (proxy, port)) for port in (CLIENTS_PORT, METRICS_PORT, HEALTH_PORT)}
-    assert reached(bystander, {*own, ("tcp", (proxy, UNUSED_PORT))}) == own
+    tried: set[Place] = {*own, ("tcp", (proxy, UNUSED_PORT))}
+    eventually(lambda: reached(bystander, tried) == own, "it is reached there and nowhere else")
 
 
 def test_a_proxy_reaches_pods_of_its_own_service_and_no_others(space: Space, address: Address) -> None:
@@ -128,8 +130,8 @@ def test_a_proxy_reaches_pods_of_its_own_service_and_no_others(space: Space, add
     network = network_of(proxy_of(space, "obey"))
     assert not any(connects(network, other) for other in pods_of(space, "other"))
     assert not connects(network, (HOST, OUTSIDE_PORT + 1))
-    assert connects(network, (layout.NODE_IP, layout.API_PORT))
-    assert any(connects(network, own) for own in pods_of(space, "obey"))
+    eventually(lambda: connects(network, (layout.NODE_IP, layout.API_PORT)), "it reaches the API server")
+    eventually(lambda: any(connects(network, own) for own in pods_of(space, "obey")), "it reaches its own")
     # They have had their one connection, of which nobody knows.
     space.kubectl("delete", "ipod", "-lsoh.re/service=obey")
 

@@ -30,17 +30,18 @@ def space(installation: Installation) -> Iterator[Space]:
 
 def refusals(kubectl: Kubectl, namespace: str, selector: str) -> list[str]:
     """Return what the API server refused for want of a right, by the metrics of the pods that are selected."""
-    pods = json.loads(kubectl("get", "pods", f"--namespace={namespace}", f"-l{selector}", "--output=json"))["items"]
+    found = json.loads(kubectl("get", "pods", f"--namespace={namespace}", f"-l{selector}", "--output=json"))["items"]
+    pods = [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
     assert pods
-    found = []
+    refused = []
     for pod in pods:
         connection = HTTPConnection(pod["status"]["podIP"], 8080, timeout=10)
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()
         connection.close()
         assert "isoproxy_api_requests_total{" in text
-        found += re.findall(r'^isoproxy_api_requests_total\{code="403".*$', text, re.MULTILINE)
-    return found
+        refused += re.findall(r'^isoproxy_api_requests_total\{code="403".*$', text, re.MULTILINE)
+    return refused
 
 
 def test_helms_own_test_says_that_the_operator_is_ready(installation: Installation) -> None:
