@@ -1,21 +1,21 @@
 """What one service's next pass is given back from the last."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.names import ServiceKey
 from isoproxy.operator.actions import ApplyChild, Child, DeleteChild
-from isoproxy.operator.apply import Result
 from isoproxy.operator.childkinds import title
 from isoproxy.operator.children import contested, made_again, put_right
 from isoproxy.operator.contests import Contests
 from isoproxy.operator.doom import Doom
 from isoproxy.operator.durations import Fact
-from isoproxy.operator.observed import Applied, ChildObject, Family, Obstacle
+from isoproxy.operator.observed import Applied, Family, Obstacle
 from isoproxy.operator.obstacles import Obstacles
 from isoproxy.operator.pacing import Pacing
 from isoproxy.operator.planner import Plan
+from isoproxy.operator.result import Result
 
 
 @dataclass(slots=True)
@@ -35,25 +35,34 @@ class Memory:
     name: ServiceKey = ("", "")
     untaken: Mapping[str, str] = field(default_factory=dict)
     """Why a Pod was not taken, by the uid of its record."""
+    refused: str = ""
+    """Why an IsolationPod was not taken, since the last plan."""
     doom: Doom = field(default_factory=Doom)
     """Whether its namespace is being deleted."""
 
-    def learn(
-        self, planned: Plan, result: Result, *, seen: Mapping[Child, ChildObject], now: float
-    ) -> list[ApplyChild]:
-        """Take in what came of a plan that was made from ``seen``; returns what undid changes of others."""
-        # Of records that are no more, it is forgotten why their Pods were not taken.
-        there = {entry.record.metadata.uid for entry in planned.entries}
-        self.untaken = {uid: why for uid, why in self.untaken.items() if uid in there} | result.untaken
-        tried = {action.child: action for action in planned.actions if isinstance(action, ApplyChild)}
-        done = [(tried[child], applied.result) for child, applied in result.applied.items()]
-        repaired = [action for action, made in done if put_right(action, seen.get(action.child), made)]
-        remade = [action for action, _ in done if made_again(action, seen.get(action.child))]
+    def learn(self, result: Result, *, trying: Collection[Child], now: float) -> list[ApplyChild]:
+        """Take in what came of actions; returns what undid changes of others.
+
+        ``trying`` are the children that were tried, whether they are answered for or not.
+        """
+        self.untaken = {**self.untaken, **result.untaken}
+        self.refused = result.refused or self.refused
+        done = [(*result.tried[child], applied.result) for child, applied in result.applied.items()]
+        repaired = [action for action, over, made in done if put_right(action, over, made)]
+        remade = [action for action, over, _ in done if made_again(action, over)]
         self.applied |= result.applied
-        self.obstacles = self.obstacles.after(tried, applied=result.applied, met=result.obstacles, now=now)
+        self.obstacles = self.obstacles.after(trying, applied=result.applied, met=result.obstacles, now=now)
         self.contests = self.contests.after([action.child for action in repaired], now)
         self.losses = self.losses.after([action.child for action in remade], now)
         return repaired
+
+    def hand_on(self, plan: Plan) -> None:
+        """Take in what a plan hands on to the next one."""
+        self.pacing, self.since, self.family, self.owed = plan.pacing, plan.since, plan.family, plan.owed
+        self.refused = ""  # the plan has reckoned with it
+        # Of records that are no more, it is forgotten why their Pods were not taken.
+        there = {entry.record.metadata.uid for entry in plan.entries}
+        self.untaken = {uid: why for uid, why in self.untaken.items() if uid in there}
 
     def forget_applied(self, deleted: Iterable[DeleteChild]) -> None:
         """Take in what we delete ourselves: made again, it is new, and nobody else has undone it."""

@@ -103,11 +103,13 @@ class Observed:
     """Everything that is known of one service.
 
     ``pods`` and ``proxies`` are keyed by name and by instance; ``since`` tells from when (monotonic seconds) each fact
-    has held; ``unseen_pods`` counts creations of unknown outcome; ``untaken`` says why a Pod was not taken, by the uid
-    of its record. ``obstacles`` are of children not to be tried again yet, ``contested`` are those not to be put right
-    again yet, ``remade`` those not to be made again yet; ``family`` is what the last pass found them to be, ``owed``
-    how much of a pod it found each proxy's queue to be owed. ``proxy_image`` is None where the service's proxies are
-    somebody else's business; ``proxy_pods`` are known only where they are not.
+    has held; ``being_made`` are the names of pods whose making is under way; ``unseen_pods`` counts those of them, and
+    creations of unknown outcome, whose records are not seen; ``untaken`` says why a Pod was not taken, by the uid of
+    its record, and ``refused`` why an IsolationPod was not since the plan before. ``obstacles`` are of children not to
+    be tried again yet, ``contested`` are those not to be put right again yet, ``remade`` those not to be made again
+    yet; ``family`` is what the last pass found them to be, ``owed`` how much of a pod it found each proxy's queue to be
+    owed. ``proxy_image`` is None where the service's proxies are somebody else's business; ``proxy_pods`` are known
+    only where they are not.
     """
 
     service: DedicatedService
@@ -125,8 +127,14 @@ class Observed:
     family: Family | None = None
     pacing: Pacing = field(default_factory=Pacing)
     since: Mapping[Fact, float] = field(default_factory=dict)
+    being_made: frozenset[str] = frozenset()
     unseen_pods: int = 0
     untaken: Mapping[str, str] = field(default_factory=dict)
+    refused: str = ""
+
+    def awaits_pod(self, record: IsolationPod) -> bool:
+        """Whether the record's Pod is just being made: it may come whatever becomes of the record."""
+        return record.metadata.name in self.being_made and self.pod_of(record) is None
 
     def pod_of(self, record: IsolationPod) -> Pod | None:
         """Return the record's own Pod, if it is seen: same name, and owned by this very record."""

@@ -44,11 +44,13 @@ def update(
     working: frozenset[str],
     now: float,
     jitter: float,
+    refused: str = "",
 ) -> Pacing:
     """Return what the pods seen now teach, by their uids.
 
     ``seen`` are all of this template; ``failed`` those that ended before they were used, with what they say of it;
-    ``working`` those that work, or did until now; ``jitter`` is in [0, 1). Failures of one batch count once.
+    ``working`` those that work, or did until now; ``refused`` is why one could not even begin to be made; ``jitter`` is
+    in [0, 1). Failures of one batch count once.
     """
     if pacing.template != template:
         pacing = Pacing(template=template)
@@ -56,8 +58,10 @@ def update(
     pacing = replace(pacing, counted=pacing.counted & seen, proved=(pacing.proved | working) & seen)
     if proof:
         pacing = replace(pacing, proven=True, failures=0, retry_at=0.0, trouble="")
-    new = failed.keys() - pacing.counted - pacing.proved
-    if not new:
+    troubles = [failed[uid] for uid in failed.keys() - pacing.counted - pacing.proved]
+    if refused and (not pacing.failures or now >= pacing.retry_at):  # else it is of the batch that failed last
+        troubles.append(refused)
+    if not troubles:
         return pacing
     delay = min(MOST_DELAY, FIRST_DELAY * 2 ** min(pacing.failures, 16))
     return replace(
@@ -66,5 +70,5 @@ def update(
         failures=pacing.failures + 1,
         retry_at=now + delay * (0.5 + jitter / 2),
         counted=seen,
-        trouble=max(failed[uid] for uid in new),
+        trouble=max(troubles),
     )

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -12,17 +12,19 @@ from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceSt
 from isoproxy.model.proxies import ProxyImage
 from isoproxy.observe.metrics import Metrics
 from isoproxy.operator import belonging, status
-from isoproxy.operator.actions import Child, DeleteChild
-from isoproxy.operator.apply import Applier, Result
+from isoproxy.operator.actions import ApplyChild, Child, DeleteChild
+from isoproxy.operator.apply import Applier
 from isoproxy.operator.childkinds import find, resource_of
 from isoproxy.operator.cluster import Cluster
 from isoproxy.operator.doom import Doom
 from isoproxy.operator.herald import Herald
 from isoproxy.operator.housekeeping import Housekeeping
 from isoproxy.operator.memory import Memory
-from isoproxy.operator.observed import ChildObject, Observed
-from isoproxy.operator.planner import Plan, plan
+from isoproxy.operator.observed import Observed
+from isoproxy.operator.pacing import Pacing
+from isoproxy.operator.planner import plan
 from isoproxy.operator.publisher import Publisher
+from isoproxy.operator.result import Result
 from isoproxy.operator.standing import Entry, Standing
 from isoproxy.operator.troubles import Trouble, of_doomed, of_invalid, troubles
 from isoproxy.timesource import TimeSource
@@ -64,9 +66,17 @@ class Passes:
         """Return the uids of the services that a pass was made for, and that were not forgotten since."""
         return list(self._memories)
 
+    def called(self, uid: str) -> str:
+        """Return the namespace and name of a service for the log; its uid, if it was gone before they were known."""
+        service, memory = self._cluster.services.get(uid), self._memories.get(uid)
+        if service is not None:
+            return f"{service.metadata.namespace}/{service.metadata.name}"
+        return "/".join(memory.name) if memory is not None and any(memory.name) else uid
+
     def forget(self, uid: str) -> None:
         """Drop what is kept of a service that is gone."""
         self._metrics.remove_pods(*self._memories.pop(uid).name)
+        self._applier.forget(uid)
         self._publisher.forget(uid)
         self._herald.forget(uid)
 
@@ -88,29 +98,42 @@ class Passes:
         if memory.doom.stands(self._time.monotonic()):
             return await self._take_leave(uid, service, memory)
         if service is None or service.metadata.deletion_timestamp is not None:
-            result = await self._applier.apply(await self._housekeeping.leftovers(uid))
+            await self._applier.settled(uid)  # what is made now is left, too
+            result = await self._applier.apply(await self._housekeeping.leftovers(uid), uid)
             _raise_first(result.failures)
             return math.inf
         if isinstance(service, InvalidService):
             return await self._give_up(service, of_invalid(service), self._publisher.current(service))
+        late = await self._applier.outcome(uid)
+        if late != Result():
+            self._learn(memory, uid, late, trying=tuple(Child))
+            if memory.doom.stands(self._time.monotonic()):
+                return 0.0
+        return await self._serve(service, memory, late.failures)
+
+    async def _serve(self, service: DedicatedService, memory: Memory, failures: list[Exception]) -> float:
+        """Observe, plan and apply; ``failures`` are those of what was begun in an earlier pass."""
+        uid = service.metadata.uid
         observed = self._observe(service, memory)
         planned = plan(observed, self._time.monotonic(), self._random.random())
-        memory.pacing, memory.since, memory.family = planned.pacing, planned.since, planned.family
-        memory.owed = planned.owed
+        memory.hand_on(planned)
         memory.name = service.metadata.namespace, service.metadata.name
         self._metrics.set_pods(*memory.name, _by_state(planned.entries))
-        result = await self._applier.apply(planned.actions)
-        self._remember(memory, planned, result, seen=observed.children)
+        result = await self._applier.apply(planned.actions, uid, observed.children)
+        trying = {action.child for action in planned.actions if isinstance(action, ApplyChild)}
+        self._learn(memory, uid, result, trying=trying)
         if memory.doom.stands(self._time.monotonic()):
             return 0.0
         current = self._publisher.current(service)
         known = memory.known_obstacles(service, self._time.monotonic())
-        observed = replace(observed, obstacles={**known, **planned.obstacles})
+        # How pods failed that nobody lacks any more is only for the next that are to be made.
+        pace = planned.pacing if planned.lacks else Pacing()
+        observed = replace(observed, obstacles={**known, **planned.obstacles}, pacing=pace)
         today = self._publisher.now()
         self._herald.tell(service, troubles(observed, planned.entries, today), current.conditions)
         wanted = status.status(observed, planned, current, today)
         wait = await self._publisher.publish(service, wanted)
-        _raise_first(result.failures)
+        _raise_first(failures + result.failures)
         if result.applied:
             return 0.0  # on to the next stage: an apply that changed nothing comes back as no event
         # What was written comes back as events, which wake us; should one be lost, look again soon.
@@ -121,7 +144,7 @@ class Passes:
         """End what a service has that goes with its namespace, until something new is to be tried there again."""
         actions = self._housekeeping.farewell(uid, memory.name)
         memory.forget_applied(action for action in actions if isinstance(action, DeleteChild))
-        result = await self._applier.apply(actions)
+        result = await self._applier.apply(actions, uid)
         wait = memory.doom.left(self._time.monotonic())
         if service is not None:
             shown = replace(DedicatedServiceStatus(), conditions=self._publisher.current(service).conditions)
@@ -136,13 +159,14 @@ class Passes:
         self._herald.tell(service, found, shown.conditions)
         return await self._publisher.publish(service, status.given_up(service, found[0], shown, self._publisher.now()))
 
-    def _remember(self, memory: Memory, planned: Plan, result: Result, *, seen: Mapping[Child, ChildObject]) -> None:
+    def _learn(self, memory: Memory, uid: str, result: Result, *, trying: Collection[Child]) -> None:
         now, known = self._time.monotonic(), memory.obstacles.known()
-        memory.doom = memory.doom.after(result.failures, now, self._random.random, made=result.made)
+        if result.failures or result.made or not self._applier.busy(uid):  # else nobody has answered yet
+            memory.doom = memory.doom.after(result.failures, now, self._random.random, made=result.made)
         for child, obstacle in result.obstacles.items():
             if known.get(child) != obstacle:
                 log.warn("{name[0]}/{name[1]}: {why}", name=memory.name, why=obstacle.message)
-        for action in memory.learn(planned, result, seen=seen, now=now):
+        for action in memory.learn(result, trying=trying, now=now):
             log.info("{name[0]}/{name[1]}: {what} is put right", name=memory.name, what=action.title)
 
     def _observe(self, service: DedicatedService, memory: Memory) -> Observed:
@@ -150,9 +174,12 @@ class Passes:
         cluster = self._cluster
         seen = {resource: belonging.neighbours(meta, kind.of(uid, now)) for resource, kind in cluster.children.items()}
         found = {child: find(child, service, seen.get(resource_of(child), ())) for child in Child}
+        records = tuple(belonging.neighbours(meta, cluster.records.of(uid, now)))
+        being_made = self._applier.being_made(uid)
+        unseen = len(being_made - {record.metadata.name for record in records})
         return Observed(
             service=service,
-            records=tuple(belonging.neighbours(meta, cluster.records.of(uid, now))),
+            records=records,
             pods={pod.metadata.name: pod for pod in belonging.pods(meta, cluster.pods.of(uid, now))},
             proxies=self._housekeeping.proxies(service),
             children={child: one for child, one in found.items() if one is not None},
@@ -166,8 +193,10 @@ class Passes:
             owed=memory.owed,
             pacing=memory.pacing,
             since=memory.since,
-            unseen_pods=cluster.records.expected(uid).count_unknown(now),
+            being_made=being_made,
+            unseen_pods=unseen + cluster.records.expected(uid).count_unknown(now),
             untaken=memory.untaken,
+            refused=memory.refused,
         )
 
 

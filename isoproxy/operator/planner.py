@@ -24,8 +24,9 @@ _UNSERVED = (Outcome.DIAL_FAILED.value, Outcome.ERROR.value)
 class Plan:
     """Actions in the order of their urgency, and what the next pass is to be given back.
 
-    ``obstacles`` are what keeps children from being applied; ``starved`` is whether the pool has been without a Ready
-    pod for a while; ``wake_after`` is in how many seconds to look again at the latest.
+    ``obstacles`` are what keeps children from being applied; ``lacks`` is whether fewer pods are Ready than wanted,
+    ``starved`` whether the pool has been without a Ready pod for a while; ``wake_after`` is in how many seconds to look
+    again at the latest.
     """
 
     actions: tuple[Action, ...]
@@ -35,6 +36,7 @@ class Plan:
     family: Family
     owed: Mapping[str, float]
     obstacles: Mapping[Child, Obstacle]
+    lacks: bool
     starved: bool
     wake_after: float
 
@@ -69,6 +71,7 @@ def plan(observed: Observed, now: float, jitter: float) -> Plan:
         family=kin,
         owed=pool.owed,
         obstacles=upbringing.obstacles,
+        lacks=pool.lacks,
         starved=starved,
         wake_after=wake_after,
     )
@@ -86,6 +89,7 @@ def _pace(
             uid: _trouble(observed, entry) for uid, entry in current.items() if unused.ended_unused(observed, entry)
         },
         working=frozenset(uid for uid, entry in current.items() if _works(entry, durations)),
+        refused=_not_taken("IsolationPod", observed.refused) if observed.refused else "",
         now=now,
         jitter=jitter,
     )
@@ -93,9 +97,12 @@ def _pace(
 
 def _trouble(observed: Observed, entry: Entry) -> str:
     if entry.pod is not None:
-        return unused.trouble(observed, entry)
-    why = observed.untaken.get(entry.record.metadata.uid, "")
-    return "the API server did not take the Pod" + (f": {why}" if why else "")
+        return unused.trouble(observed, entry) or "one has ended before it was used"
+    return _not_taken("Pod", observed.untaken.get(entry.record.metadata.uid, ""))
+
+
+def _not_taken(kind: str, why: str) -> str:
+    return f"the API server did not take the {kind}" + (f": {why}" if why else "")
 
 
 def _works(entry: Entry, durations: Durations) -> bool:

@@ -38,13 +38,17 @@ class Pool:
         self._ready = len(self._warm) + len(self._stocked) - sum(share.claimed for share in counted.values())
         self._supply = len(self._starting) + self._ready
         self._room = self._count_room()
+        self.lacks = False
+        """Whether fewer pods are Ready than wanted, once it is known what to do."""
 
     def actions(self, allowance: Allowance | None, now: float) -> list[Action]:
         """Return what to assign, recall, create and end; ``allowance`` paces creation, None forbids it."""
         actions = self._assign()
         actions += [Recall(entry.record) for entry in self._of(Standing.UNFIT)]
         outdated = self._outdated([*self._starting, *self._warm, *self._stocked])
-        missing = self._missing(len(outdated)) - self._observed.unseen_pods
+        missing = self._missing(len(outdated))
+        self.lacks = missing + len(self._starting) > 0
+        missing -= self._observed.unseen_pods
         if allowance is not None and missing > 0:
             paced = allowance(len(self._starting) + self._observed.unseen_pods, now)
             actions += [MakePod(self._observed.service)] * max(0, min(missing, self._room, paced))
@@ -62,6 +66,10 @@ class Pool:
 
     def _of(self, standing: Standing) -> list[Entry]:
         return [entry for entry in self._found if entry.standing is standing]
+
+    def _endable(self, among: list[Entry]) -> list[Entry]:
+        # Without its record, a Pod that is just being made would be counted by nobody until it is there.
+        return [entry for entry in among if not self._observed.awaits_pod(entry.record)]
 
     def _outdated(self, among: list[Entry]) -> list[Entry]:
         return [entry for entry in among if entry.record.template != self._template]
@@ -117,7 +125,7 @@ class Pool:
 
     def _replace(self, missing: int) -> list[Action]:
         """End outdated pods that are not Ready, and as many Ready ones as there are more than wanted."""
-        unready, warm = self._outdated(self._starting), self._outdated(self._warm)
+        unready, warm = self._outdated(self._endable(self._starting)), self._outdated(self._warm)
         spare = self._ready - self._wanted
         if spare <= 0 and missing > 0 and self._room <= 0 and not self._starting and not self._leaving():
             spare = 1  # at maxPods nothing can be made beside the old ones: one has to go first
@@ -140,7 +148,7 @@ class Pool:
         No Ready one goes before there are enough Ready ones without it, and no share is cut into.
         """
         spare = max(0, len(self._starting) + len(self._warm) - self._reserve)
-        unready = self._starting[: min(surplus, spare)]
+        unready = self._endable(self._starting)[: min(surplus, spare)]
         ready = min(surplus - len(unready), self._ready - self._wanted)
         warm = self._warm[: max(0, min(ready, spare - len(unready)))]
         return _ends(unready + warm) + self._recall(self._stocked, ready - len(warm), keep=_its_target)

@@ -11,7 +11,6 @@ from twisted.internet.task import LoopingCall
 
 from isoproxy.kube.api import KubeApi
 from isoproxy.model.proxies import ProxyImage
-from isoproxy.model.timestamps import rfc3339
 from isoproxy.observe.events import Events
 from isoproxy.observe.metrics import Metrics
 from isoproxy.observe.outcomes import Outcome
@@ -20,8 +19,8 @@ from isoproxy.operator.cluster import Cluster
 from isoproxy.operator.herald import Herald
 from isoproxy.operator.housekeeping import Housekeeping
 from isoproxy.operator.passes import Passes
-from isoproxy.operator.unwatched import Unwatched
 from isoproxy.operator.publisher import Publisher
+from isoproxy.operator.unwatched import Unwatched
 from isoproxy.operator.workqueue import Workqueue
 from isoproxy.timesource import TimeSource
 
@@ -63,11 +62,11 @@ class Reconciler(Service):
         self._applier = Applier(
             api=api,
             cluster=self._cluster,
-            monotonic=time.monotonic,
-            timestamp=lambda: rfc3339(time.utcnow()),
+            time=time,
             suffix=self._suffix,
             lost=partial(metrics.connection_ended, outcome=Outcome.PROXY_LOST),
             released=self._herald.released,
+            late=lambda uid: self._seen({uid}),
         )
         self._housekeeping = Housekeeping(
             api=api, cluster=self._cluster, monotonic=time.monotonic, grace_seconds=grace_seconds
@@ -83,8 +82,8 @@ class Reconciler(Service):
             herald=self._herald,
             proxy_image=proxy_image,
         )
+        self._queue = Workqueue(clock=time.reactor, work=self._pass, jitter=random.random, called=self._passes.called)
         self._unwatched = Unwatched(metrics=metrics, monotonic=time.monotonic)
-        self._queue = Workqueue(clock=time.reactor, work=self._pass, jitter=random.random)
         self._acts = True
         self._loop = LoopingCall(self._tick)
         self._loop.clock = time.reactor
@@ -124,6 +123,7 @@ class Reconciler(Service):
     async def _stop(self) -> None:
         waiting = [self._cluster.stop(), self._queue.stop()]
         await DeferredList(waiting, consumeErrors=True)
+        await self._applier.stop()
         self._herald.stop()
 
     async def _tick(self) -> None:
@@ -141,7 +141,7 @@ class Reconciler(Service):
     def _forget_the_gone(self) -> None:
         uids = self._cluster.uids()
         for uid in self._passes.remembered():
-            if uid not in uids and self._queue.forget(uid):
+            if uid not in uids and not self._applier.busy(uid) and self._queue.forget(uid):
                 self._passes.forget(uid)
                 self._cluster.forget(uid)
 

@@ -70,7 +70,7 @@ def _over(observed: Observed, record: IsolationPod, pod: Pod | None, durations: 
         return EndReason.PROXY_GONE
     if record.metadata.deletion_timestamp is not None and not record.assigned:
         return EndReason.SURPLUS
-    if _lost(observed, record, pod) or (pod is not None and not _has_ended(record, pod)):
+    if _lost(observed, record, pod) or observed.awaits_pod(record) or (pod is not None and not _has_ended(record, pod)):
         return None
     if not durations.lasted(("over", record.metadata.uid), _patience(record, pod)):
         return None

@@ -9,14 +9,17 @@ import txaio
 from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from isoproxy.kube.errors import KubeError
+from isoproxy.kube.errors import KubeError, NotSent, UnknownOutcome
 from isoproxy.kube.retry import full_jitter
 from isoproxy.model.parsing import InvalidObject
 
 log = txaio.make_logger()
 
 MOST_BACKOFF = 30.0
-CONCURRENCY = 8
+MOST_BACKOFF_UNREACHED = 5.0
+"""Where the API server did not hear of it, or was not heard: a server that is back is not to be waited for."""
+CONCURRENCY = 64
+"""Bounds who observes and plans, and waits for answers; how much is asked at once, bounds whoever asks."""
 
 
 @dataclass(slots=True)
@@ -41,10 +44,13 @@ class Workqueue:
         clock: IReactorTime,
         work: Callable[[str], Awaitable[float]],
         jitter: Callable[[], float],
+        called: Callable[[str], str] = str,
     ) -> None:
+        """``called`` says what a key is called in the log."""
         self._clock = clock
         self._work = work
         self._jitter = jitter
+        self._called = called
         self._keys: dict[str, _Key] = {}
         self._slots = DeferredSemaphore(CONCURRENCY)
         self._runs: set[Deferred[Any]] = set()
@@ -97,13 +103,16 @@ class Workqueue:
         try:
             wanted = await self._work(key) if not self._stopped else math.inf
         except Exception as error:
+            called = self._called(key)
             entry.failures += 1
-            delay = full_jitter(entry.failures, self._jitter, ceiling=MOST_BACKOFF)
+            unreached = isinstance(error, NotSent | UnknownOutcome)
+            ceiling = MOST_BACKOFF_UNREACHED if unreached else MOST_BACKOFF
+            delay = full_jitter(entry.failures, self._jitter, ceiling=ceiling)
             entry.not_before = self._clock.seconds() + delay
             if isinstance(error, KubeError | InvalidObject):  # what an API server said; the rest is a fault of ours
-                log.warn("{key}: {error}; trying again in {delay:.1f} s", key=key, error=error, delay=delay)
+                log.warn("{called}: {error}; trying again in {delay:.1f} s", called=called, error=error, delay=delay)
             else:
-                log.failure("{key}: failed; trying again in {delay:.1f} s", key=key, delay=delay)
+                log.failure("{called}: failed; trying again in {delay:.1f} s", called=called, delay=delay)
             return delay
         entry.failures = 0
         entry.not_before = -math.inf

@@ -183,6 +183,7 @@ class Scene:
         self.proxy_pods: list[Pod] = []
         self.stand()
         self.unseen_pods = 0
+        self.refused = ""
         self.now = 1000.0
         self.jitter = 0.0
         self.pacing = Pacing()
@@ -292,6 +293,7 @@ class Scene:
             pacing=self.pacing,
             since=self.since,
             unseen_pods=self.unseen_pods,
+            refused=self.refused,
         )
 
     def _proxy(self, instance: str, verdict: Verdict, words: dict[str, Any]) -> Proxy:

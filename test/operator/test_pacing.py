@@ -180,3 +180,18 @@ class TestWhatCounts:
         assert made(scene.plan()) == 1
         scene.starting()
         assert scene.plan().wake_after > 5
+
+    def test_one_that_is_refused_is_a_failure_and_those_of_its_batch_are_the_same_one(self) -> None:
+        scene = Scene(replicas=5)
+        scene.refused = "exceeded quota"
+        planned = scene.plan()
+        assert (planned.pacing.failures, made(planned)) == (1, 0)
+        assert planned.pacing.trouble == "the API server did not take the IsolationPod: exceeded quota"
+        assert scene.plan().pacing.failures == 1
+        assert scene.wait(1).plan().pacing.failures == 2
+
+    def test_a_failure_always_has_a_word(self) -> None:
+        scene = Scene(replicas=1)
+        (name,) = scene.starting()
+        scene.put(name, pod(name, phase="Failed", ready=False))
+        assert scene.plan().pacing.trouble

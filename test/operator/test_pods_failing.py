@@ -4,7 +4,7 @@ from isoproxy.kube.errors import ApiError, Forbidden
 from isoproxy.kube.resources import DEDICATED_SERVICES, ISOLATION_PODS, PODS, Json, Resource
 from test.fuzz.failures import told_in_lines
 from test.memoryapi import MemoryApi
-from test.operator.reconciling import World
+from test.operator.reconciling import World, names_of
 
 
 def test_failing_pods_are_made_ever_more_rarely_and_the_service_says_why(world: World) -> None:
@@ -88,3 +88,61 @@ def test_an_answer_that_is_no_object_is_told_in_a_line_and_holds_up_nothing(worl
     with told_in_lines():
         world.settle(20)
     assert len(world.all(PODS)) == 2
+
+
+def test_a_quota_that_refuses_isolation_pods_slows_their_making_and_holds_up_nothing_else(world: World) -> None:
+    service = world.service(replicas=2)
+    world.proxy(service, "pod-1", held="0")
+    world.settle(5)
+    [used, _] = world.assigned("pod-1")
+
+    def full(verb: str, resource: Resource, name: str) -> None:
+        if verb == "create" and resource is ISOLATION_PODS:
+            raise Forbidden(403, message=f'isolationpods.soh.re "{name}" is forbidden: exceeded quota')
+
+    world.api.before = full
+    world.api.requests.clear()
+    world.do(world.hand.patch(DEDICATED_SERVICES, "s", {"spec": {"replicas": 4}}, namespace="n"))
+    for _ in range(60):
+        world.proxy(service, "pod-1", held="2")
+        world.settle(1, step=0.25)
+    assert 2 <= world.api.count("create", "isolationpods") <= 16
+    degraded = world.condition("Degraded")
+    assert degraded["reason"] == "PodsFailing"
+    assert degraded["message"].endswith(
+        'the API server did not take the IsolationPod: isolationpods.soh.re "s-*" is forbidden: exceeded quota'
+    )
+    world.write_phase(used, "Released")
+    world.settle(0.5)
+    assert used["metadata"]["name"] not in names_of(world.all(ISOLATION_PODS))
+    world.api.before = lambda verb, resource, name: None
+    for _ in range(120):
+        world.proxy(service, "pod-1", held=str(len(world.assigned("pod-1"))))
+        world.settle(1, step=0.25)
+    assert len(world.all(PODS)) == len(world.all(ISOLATION_PODS)) == 4
+
+
+def test_failures_are_told_as_long_as_pods_are_lacked_and_are_remembered_for_the_next(world: World) -> None:
+    service = world.service(replicas=1)
+    world.proxy(service, "pod-1", held="0")
+
+    def full(verb: str, resource: Resource, name: str) -> None:
+        if verb == "create" and resource is PODS:
+            raise Forbidden(403, message="exceeded quota")
+
+    world.api.before = full
+    for _ in range(60):
+        world.proxy(service, "pod-1", held="0")
+        world.settle(1, step=0.25)
+    assert world.condition("Degraded")["reason"] == "PodsFailing"
+    assert world.condition("Progressing")["reason"] == "BackingOff"
+    world.do(world.hand.patch(DEDICATED_SERVICES, "s", {"spec": {"replicas": 0}}, namespace="n"))
+    for _ in range(15):
+        world.proxy(service, "pod-1", held="0")
+        world.settle(1, step=0.25)
+    assert world.condition("Degraded")["status"] == "False"
+    assert world.condition("Progressing")["reason"] == "PoolFull"
+    world.do(world.hand.patch(DEDICATED_SERVICES, "s", {"spec": {"replicas": 8}}, namespace="n"))
+    before = world.api.count("create", "pods")
+    world.settle(5)
+    assert world.api.count("create", "pods") - before <= 1, "as if none had failed"

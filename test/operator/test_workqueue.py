@@ -3,10 +3,12 @@
 import math
 from collections.abc import Callable
 
+import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 
-from isoproxy.kube.errors import NotSent
+from isoproxy.kube.errors import NotSent, ServerError, UnknownOutcome
 from isoproxy.operator.workqueue import CONCURRENCY, Workqueue
 
 
@@ -85,13 +87,18 @@ def test_a_later_wake_up_does_not_postpone_an_earlier_one() -> None:
     assert work.begun == ["a"]
 
 
-def test_failures_back_off_ever_longer_and_wake_ups_do_not_shorten_that() -> None:
+@pytest.mark.parametrize(
+    ("error", "longest"),
+    [(ServerError(500), 30.0), (NotSent("down"), 5.0), (UnknownOutcome("no reply"), 5.0)],
+    ids=["refused", "not sent", "not answered"],
+)
+def test_failures_back_off_ever_longer_and_wake_ups_do_not_shorten_that(error: Exception, longest: float) -> None:
     clock, work, q = queue()
     q.wake("a")
     clock.advance(0)
     delays = []
     for _ in range(12):
-        work.fail("a", NotSent("down"))
+        work.fail("a", error)
         began, runs = clock.seconds(), len(work.begun)
         while len(work.begun) == runs:
             q.wake("a")
@@ -99,7 +106,17 @@ def test_failures_back_off_ever_longer_and_wake_ups_do_not_shorten_that() -> Non
         delays.append(round(clock.seconds() - began, 2))
     assert delays == sorted(delays)
     assert delays[0] < 0.2
-    assert 29.0 < delays[-1] < 30.1
+    assert longest * 0.97 < delays[-1] < longest + 0.1
+
+
+def test_a_failure_is_told_of_what_people_call_it() -> None:
+    clock, work = Clock(), Work()
+    q = Workqueue(clock=clock, work=work, jitter=lambda: 0.5, called=lambda key: f"games/{key}")
+    q.wake("a")
+    clock.advance(0)
+    with capturedLogs() as told:
+        work.fail("a", NotSent("down"))
+    assert [formatEvent(event) for event in told] == ["games/a: down; trying again in 0.1 s"]
 
 
 def test_a_success_ends_the_back_off() -> None:

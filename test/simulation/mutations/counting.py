@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from isoproxy.kube.errors import UnknownOutcome
+from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator import children, expectations, liveness, standing
-from isoproxy.operator.actions import Child, EndReason, MakePod
-from isoproxy.operator.apply import Applier
+from isoproxy.operator.actions import Child, EndReason
 from isoproxy.operator.expectations import Expectations, _behind
 from isoproxy.operator.leftovers import Leftovers
 from isoproxy.operator.observed import Observed, Wanted
+from isoproxy.operator.podmaker import PodMaker
 from isoproxy.operator.pool import Pool
 from isoproxy.proxy import stock
 from isoproxy.proxy.connection import Connection
@@ -37,15 +38,15 @@ def _believe_an_older_watch(stack: ExitStack) -> None:
 
 def _make_again_at_once(stack: ExitStack) -> None:
     """A creation whose answer is lost is made again under another name, beside the one that may have happened."""
-    make = Applier._make_pod
+    make = PodMaker.make
 
-    async def twice(self: Applier, action: MakePod, result: Any) -> None:
+    async def twice(self: PodMaker, service: DedicatedService, result: Any) -> None:
         try:
-            await make(self, action, result)
+            await make(self, service, result)
         except UnknownOutcome:
-            await make(self, action, result)
+            await make(self, service, result)
 
-    swap(stack, Applier, "_make_pod", twice)
+    swap(stack, PodMaker, "make", twice)
 
 
 def _keep_half_made(stack: ExitStack) -> None:

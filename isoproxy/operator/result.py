@@ -1,0 +1,34 @@
+"""What came of actions that were carried out."""
+
+from dataclasses import dataclass, field
+
+from isoproxy.operator.actions import ApplyChild, Child
+from isoproxy.operator.observed import Applied, ChildObject, Obstacle
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of a batch: ``failures`` are worth a back-off, ``obstacles`` are not to be tried again at once.
+
+    ``tried`` has each child that was answered for: what was to be applied, and over what as it was seen. ``untaken``
+    has what the API server said of each Pod that it did not take, by the uid of its record; ``refused`` is what it said
+    of an IsolationPod. ``made`` is whether anything is new.
+    """
+
+    failures: list[Exception] = field(default_factory=list)
+    tried: dict[Child, tuple[ApplyChild, ChildObject | None]] = field(default_factory=dict)
+    applied: dict[Child, Applied] = field(default_factory=dict)
+    obstacles: dict[Child, Obstacle] = field(default_factory=dict)
+    untaken: dict[str, str] = field(default_factory=dict)
+    refused: str = ""
+    made: bool = False
+
+    def add(self, other: "Result") -> None:
+        """Take in what came of further actions."""
+        self.failures += other.failures
+        self.tried |= other.tried
+        self.applied |= other.applied
+        self.obstacles |= other.obstacles
+        self.untaken |= other.untaken
+        self.refused = other.refused or self.refused
+        self.made = other.made or self.made
