@@ -27,21 +27,20 @@ _UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EALREADY})
 
 @implementer(IStreamClientEndpoint)
 class PromptEndpoint:
-    """Connects to an IP address, from ``source_ip`` if one is given; without a time-out, for it can be cancelled.
+    """Connects to an IP address; without a time-out, for it can be cancelled.
 
     Fails with a ConnectError that has the number in ``osError``.
     """
 
-    def __init__(self, reactor: Any, ip: str, port: int, *, source_ip: str = "") -> None:
+    def __init__(self, reactor: Any, ip: str, port: int) -> None:
         """``reactor`` watches descriptors."""
         self._reactor = reactor
         self._address = (ip, port, 0, 0) if ":" in ip else (ip, port)
-        self._source_ip = source_ip
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """See IStreamClientEndpoint; may fire before it returns."""
         attempt = _Attempt(self._reactor, self._address, protocolFactory)
-        attempt.begin(self._source_ip)
+        attempt.begin()
         return attempt.connected
 
 
@@ -57,12 +56,10 @@ class _Attempt:
         self._watched = False
         self.connected: Deferred[IProtocol] = Deferred(lambda _: self._close())
 
-    def begin(self, source_ip: str) -> None:
+    def begin(self) -> None:
         family = socket.AF_INET if len(self._address) == 2 else socket.AF_INET6
         try:
             self._socket = sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-            if source_ip:
-                sock.bind((source_ip, 0))
             code = sock.connect_ex(self._address)
             if code in _UNDER_WAY:
                 code = sock.connect_ex(self._address)  # which only asks, and knows already if the peer is near

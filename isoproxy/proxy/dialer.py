@@ -28,9 +28,9 @@ backend_factory = Factory.forProtocol(BackendProtocol)
 backend_factory.noisy = False
 
 
-def tcp_dialer(reactor: Any, *, source_ip: str = "") -> Dialer:
-    """Return a dialer that connects straight to the pod's address, from ``source_ip`` if one is given."""
-    return lambda pod: PromptEndpoint(reactor, pod.ip, pod.port, source_ip=source_ip)
+def tcp_dialer(reactor: Any) -> Dialer:
+    """Return a dialer that connects straight to the pod's address."""
+    return lambda pod: PromptEndpoint(reactor, pod.ip, pod.port)
 
 
 def why_failed(error: BaseException) -> DialFailure:

@@ -17,11 +17,11 @@ from twisted.internet.tcp import Connection as Transport
 
 from isoproxy.proxy.connecting import PromptEndpoint
 from test.proxy.net import Echo, Peer, hosts, reactor, wait_until
+from test.proxy.relay.harness import descriptors_used_up
 
 
-def dial(address: tuple[Any, ...], *, source_ip: str = "") -> "Deferred[IProtocol]":
-    endpoint = PromptEndpoint(reactor, address[0], address[1], source_ip=source_ip)
-    return endpoint.connect(Factory.forProtocol(Echo))
+def dial(address: tuple[Any, ...]) -> "Deferred[IProtocol]":
+    return PromptEndpoint(reactor, address[0], address[1]).connect(Factory.forProtocol(Echo))
 
 
 def has_come(far: socket.socket, data: bytes) -> bool:
@@ -106,11 +106,11 @@ async def test_a_cancelled_dial_leaves_nothing_open() -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_source_address_that_is_not_ours_is_an_error() -> None:
+async def test_to_have_no_descriptor_left_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        with pytest.raises(ConnectError) as caught:
-            await dial(server.getsockname(), source_ip="192.0.2.1")
-        assert caught.value.osError == errno.EADDRNOTAVAIL
+        with descriptors_used_up(), pytest.raises(ConnectError) as caught:
+            await dial(server.getsockname())
+        assert caught.value.osError == errno.EMFILE
 
 
 @pytest_twisted.ensureDeferred

@@ -50,7 +50,7 @@ class Relayed:
         self.backend_is_gone = True
 
     def end(self, ending: Ending, error: str = "") -> None:
-        self.done.callback(RelayResult(ending, self.bytes_in, self.bytes_out, None, error))
+        self.done.callback(RelayResult(ending, self.bytes_in, self.bytes_out, error))
 
 
 @dataclass

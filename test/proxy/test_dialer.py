@@ -39,13 +39,12 @@ def test_failures_are_told_apart_by_number(exception: Exception, failure: DialFa
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_pod_is_dialled_at_its_address_from_the_source_address() -> None:
+async def test_a_pod_is_dialled_at_its_address() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        dial = tcp_dialer(reactor, source_ip="127.0.0.9")
+        dial = tcp_dialer(reactor)
         protocol = await dial(pod("127.0.0.1", server.getsockname()[1])).connect(backend_factory)
         assert isinstance(protocol, BackendProtocol)
-        client, peer = server.accept()
-        assert peer[0] == "127.0.0.9"
+        client, _ = server.accept()
         cast(Transport, protocol.transport).abortConnection()
         client.close()
 

@@ -75,7 +75,7 @@ class Relayed:
 
     def end(self, ending: Ending) -> None:
         if not self.done.called:
-            self.done.callback(RelayResult(ending, 1, 1, None, ""))
+            self.done.callback(RelayResult(ending, 1, 1, ""))
 
 
 class ProxyMachine(RuleBasedStateMachine):

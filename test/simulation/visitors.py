@@ -230,7 +230,7 @@ class SimulatedRelay:
             return
         self.is_over = self._visitor.over = True
         self._oracle.left(self._visitor, self._program, ending, why)
-        self._done.callback(RelayResult(ending, 1, 1, None, ""))
+        self._done.callback(RelayResult(ending, 1, 1, ""))
 
 
 def fields_of(line: str) -> dict[str, str]:

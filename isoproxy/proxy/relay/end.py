@@ -104,10 +104,6 @@ class End:
         """An operation on this socket failed."""
         self._relay.lost(self, error)
 
-    def saw_fin(self) -> None:
-        """The peer will send no more."""
-        self._relay.saw_fin(self)
-
     def sent_fin(self) -> None:
         """The peer has been told that no more will come."""
         self._relay.sent_fin()

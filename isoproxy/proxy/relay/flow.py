@@ -204,7 +204,6 @@ class Flow:
     def _saw_eof(self) -> None:
         self._reading = False
         if not self._source.broken:  # after a reset that a write was told of, reads just end
-            self._source.saw_fin()
             self._pass_fin()
         self._source.settle()
 

@@ -65,7 +65,6 @@ class Relay:
         self._inward: Flow | None = None
         self._outward: Flow | None = None
         self._broken: tuple[End, str] | None = None
-        self._first_closed: Side | None = Side.CLIENT if client_eof else None
         self._is_backend_gone = False
         self._started_at = reactor.seconds()
         self._result: RelayResult | None = None
@@ -138,11 +137,6 @@ class Relay:
         for end in self._ends:
             end.settle()
 
-    def saw_fin(self, end: End) -> None:
-        """The FIN of ``end`` has been read."""
-        if self._first_closed is None:
-            self._first_closed = end.side
-
     def sent_fin(self) -> None:
         """A FIN has been passed on; after both there is nothing left to do."""
         if not (self._inward and self._outward and self._outward.fin_passed):
@@ -187,7 +181,7 @@ class Relay:
         """Stop moving bytes. The rest happens in the next turn: nobody's code runs inside of ours, or of a caller's."""
         if self._result is not None:
             return
-        self._result = RelayResult(ending, self.bytes_in, self.bytes_out, self._first_closed, error)
+        self._result = RelayResult(ending, self.bytes_in, self.bytes_out, error)
         for end in self._ends:
             end.forget()
             end.inbound.stop()

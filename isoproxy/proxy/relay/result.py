@@ -34,13 +34,11 @@ class Ending(enum.Enum):
 class RelayResult:
     """What a relay did.
 
-    ``bytes_in`` were handed to the backend's socket, ``bytes_out`` to the client's. ``first_closed`` is the side whose
-    FIN was seen first, None if there was none. ``error`` says why in one word, the name of an errno if there is one; it
-    is empty for BOTH_CLOSED.
+    ``bytes_in`` were handed to the backend's socket, ``bytes_out`` to the client's. ``error`` says why in one word,
+    the name of an errno if there is one; it is empty for BOTH_CLOSED.
     """
 
     ending: Ending
     bytes_in: int
     bytes_out: int
-    first_closed: Side | None
     error: str
