@@ -63,11 +63,6 @@ class IsolationPod:
         return names.ANNOTATION_RECALL in self.metadata.annotations
 
     @property
-    def service_uid(self) -> str:
-        """The uid of the DedicatedService it belongs to."""
-        return self.metadata.labels.get(names.LABEL_SERVICE_UID, "")
-
-    @property
     def template(self) -> str:
         """The hash of the template that its pod was made from."""
         return self.metadata.labels.get(names.LABEL_TEMPLATE, "")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import AwareDatetime, Field
 
+from isoproxy.model import names
 from isoproxy.model.parsing import Int64, model
 
 
@@ -33,6 +34,11 @@ class ObjectMeta:
     labels: Mapping[str, str] = Field(default_factory=dict)
     annotations: Mapping[str, str] = Field(default_factory=dict)
     owner_references: tuple[OwnerReference, ...] = ()
+
+    @property
+    def service_uid(self) -> str:
+        """The uid of the DedicatedService that its labels name, or ``""``."""
+        return self.labels.get(names.LABEL_SERVICE_UID, "")
 
     def owner_uid(self, kind: str) -> str:
         """Return the uid of the owner of that kind, or ``""``."""

@@ -35,7 +35,6 @@ ROLE_POD: Final = "pod"
 ROLE_PROXY: Final = "proxy"
 
 CONTAINER_NAME: Final = "main"
-FIELD_MANAGER: Final = "isoproxy"
 
 ServiceKey = tuple[str, str]
 """Namespace and name of a DedicatedService, whichever has that name at the time."""

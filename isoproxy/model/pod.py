@@ -111,11 +111,6 @@ class Pod:
     status: PodStatus = Field(default_factory=PodStatus)
 
     @property
-    def service_uid(self) -> str:
-        """The uid of the DedicatedService it was made for."""
-        return self.metadata.labels.get(names.LABEL_SERVICE_UID, "")
-
-    @property
     def isolated(self) -> bool:
         """Whether it is one that connections are given; the pods of its proxies carry the service's uid as well."""
         return self.metadata.labels.get(names.LABEL_ROLE) == names.ROLE_POD

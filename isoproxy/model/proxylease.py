@@ -45,11 +45,6 @@ class ProxyLease:
         return self.spec.holder_identity
 
     @property
-    def service_uid(self) -> str:
-        """The DedicatedService that the proxy serves."""
-        return self.metadata.labels.get(names.LABEL_SERVICE_UID, "")
-
-    @property
     def service_name(self) -> str:
         """What that is called, as the Lease says."""
         return self.metadata.labels.get(names.LABEL_SERVICE, "")

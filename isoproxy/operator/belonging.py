@@ -62,7 +62,7 @@ def own_child(observed: Observed, child: Child) -> ChildObject | None:
 
 def is_child(resource: Resource, meta: ObjectMeta) -> bool:
     """Whether an object is a child of the service that its labels name: named as one, and made for it."""
-    service, uid = meta.labels.get(names.LABEL_SERVICE, ""), meta.labels.get(names.LABEL_SERVICE_UID, "")
+    service, uid = meta.labels.get(names.LABEL_SERVICE, ""), meta.service_uid
     if is_wall(resource, meta) and not meta.owner_references:
         return uid != ""
     return meta.name in childkinds.names_of(resource, service) and made_for(meta, uid)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import Field
 
@@ -20,12 +20,26 @@ from isoproxy.kube.resources import (
 )
 from isoproxy.model import names
 from isoproxy.model.dedicatedservice import DedicatedService
-from isoproxy.model.metadata import ObjectMeta
+from isoproxy.model.metadata import ObjectMeta, OwnerReference
 from isoproxy.model.parsing import Json, model, parse
 from isoproxy.model.pod import SaidCondition
 from isoproxy.model.proxies import CLIENTS, ProxyImage
 from isoproxy.operator.actions import Child
 from isoproxy.operator.observed import ChildObject
+
+MAX_OWNERS = 10
+MAX_ANNOTATIONS = 100
+MAX_VALUE = 100  # characters of an annotation; of a longer one a fingerprint is kept, which changes whenever it does
+MAX_NAME = 253  # characters, as Kubernetes has it
+_OUR_LABELS = frozenset(
+    (
+        names.LABEL_SERVICE,
+        names.LABEL_SERVICE_UID,
+        names.LABEL_APP_NAME,
+        names.LABEL_APP_MANAGED_BY,
+        names.LABEL_APP_COMPONENT,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +129,7 @@ def is_own(child: Child, said: Json, seen: ObjectMeta) -> bool:
     """Whether the object of a child's name is the one whose manifest has the metadata ``said``."""
     uid: str = said["labels"][names.LABEL_SERVICE_UID]
     if child is Child.NETWORK_POLICY and not seen.owner_references:
-        return seen.labels.get(names.LABEL_SERVICE_UID) == uid  # garbage collection must not know it: it has no owner
+        return seen.service_uid == uid  # garbage collection must not know it: it has no owner
     return seen.owner_uid("DedicatedService") == uid
 
 
@@ -131,7 +145,22 @@ def parse_child(obj: Json) -> ChildObject:
     seen = parse(_Seen, obj)
     # Others may add ports of their own.
     port = next((port.port for port in seen.spec.ports if port.name == CLIENTS), None)
-    return ChildObject(seen.metadata, fingerprint(content), seen.status.conditions, port)
+    return ChildObject(_trimmed(seen.metadata), fingerprint(content), seen.status.conditions, port)
+
+
+def _trimmed(meta: ObjectMeta) -> ObjectMeta:
+    """Leave out what nothing is decided by: whoever may make such objects may write a MiB of it on each."""
+    owners = sorted(meta.owner_references, key=lambda owner: owner.kind != "DedicatedService")[:MAX_OWNERS]
+    kept = sorted(meta.annotations.items())[:MAX_ANNOTATIONS] if meta.owner_uid("DedicatedService") else ()
+    return replace(
+        meta,
+        labels={key: value for key, value in meta.labels.items() if key in _OUR_LABELS},
+        annotations={key: value if len(value) <= MAX_VALUE else fingerprint({key: value}) for key, value in kept},
+        owner_references=tuple(
+            OwnerReference(owner.kind[:MAX_NAME], owner.name[:MAX_NAME], owner.uid[:MAX_NAME], "", owner.controller)
+            for owner in owners
+        ),
+    )
 
 
 def fingerprint(part: Json) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from isoproxy.kube.api import ABSENT, KubeApi, PatchKind
 from isoproxy.kube.errors import AlreadyExists, Conflict
-from isoproxy.model import names
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import Json
 from isoproxy.operator import belonging
@@ -64,7 +63,7 @@ class ChildWriter:
         return seen.resource_version
 
     def _is_left_over(self, action: ApplyChild, seen: ObjectMeta) -> bool:
-        is_gone = seen.labels.get(names.LABEL_SERVICE_UID) not in self._cluster.services
+        is_gone = seen.service_uid not in self._cluster.services
         return is_gone and belonging.is_child(resource_of(action.child), seen)
 
     async def delete(self, action: DeleteChild) -> None:

@@ -67,11 +67,11 @@ class Kind(Generic[T]):
 
     def wrote(self, result: T, now: float) -> None:
         """Expect what the API server answered to a create or patch."""
-        self.expected(_service_uid(result)).wrote(result, now)
+        self.expected(result.metadata.service_uid).wrote(result, now)
 
     def deleted(self, seen: T, now: float) -> None:
         """Expect that an object is no more."""
-        self.expected(_service_uid(seen)).deleted(seen, now)
+        self.expected(seen.metadata.service_uid).deleted(seen, now)
 
     def forget(self, uid: str) -> None:
         """Drop the ledger of a service that is gone."""
@@ -81,24 +81,20 @@ class Kind(Generic[T]):
         """Take in a change; returns the uids of the services that it concerns."""
         concerned = set()
         if change.old is not None:
-            uid = _service_uid(change.old)
+            uid = change.old.metadata.service_uid
             concerned.add(uid)
             remaining = self._seen.get(uid, {})
             remaining.pop(change.key, None)
             if not remaining:
                 self._seen.pop(uid, None)
         if change.new is not None:
-            uid = _service_uid(change.new)
+            uid = change.new.metadata.service_uid
             concerned.add(uid)
             self._seen.setdefault(uid, {})[change.key] = change.new
         for uid in concerned:
             if uid in self._expected:
                 self._expected[uid].saw(change)
         return concerned
-
-
-def _service_uid(item: HasMetadata) -> str:
-    return item.metadata.labels.get(names.LABEL_SERVICE_UID, "")
 
 
 class Cluster:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from isoproxy.kube.resources import DEDICATED_SERVICES
-from isoproxy.model import names
 from isoproxy.model.dedicatedservice import DedicatedService, InvalidService
 from isoproxy.model.event import News, Regarding
 from isoproxy.model.isolationpod import IsolationPod
@@ -36,7 +35,7 @@ class Herald:
         """Tell of a connection that is over if a limit of its service ended it."""
         meta = record.metadata
         if (found := of_end(record.status.outcome)) is not None:
-            self._tell(meta.namespace, record.spec.service_name, meta.labels[names.LABEL_SERVICE_UID], found)
+            self._tell(meta.namespace, record.spec.service_name, meta.service_uid, found)
 
     def _tell(self, namespace: str, service: str, uid: str, news: News) -> None:
         kind = DEDICATED_SERVICES

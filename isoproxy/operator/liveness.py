@@ -193,7 +193,7 @@ class Liveness:
         for key, evidence in self._evidence.items():
             lease = evidence.lease
             if key.pod_uid and lease is not None and lease.metadata.creation_timestamp is not None:
-                home = key.namespace, lease.service_uid, key.pod_uid
+                home = key.namespace, lease.metadata.service_uid, key.pod_uid
                 homes.setdefault(home, []).append((lease.metadata.creation_timestamp, key))
         successors = {}
         for instances in homes.values():

@@ -83,7 +83,7 @@ class TestIsolationPod:
 
     def test_belongs_to_its_service_by_label_and_owner(self) -> None:
         made = record(service())
-        assert made.service_uid == "service-uid"
+        assert made.metadata.service_uid == "service-uid"
         assert made.metadata.owner_uid("DedicatedService") == "service-uid"
         assert made.metadata.namespace == "games"
 
@@ -113,7 +113,7 @@ class TestPod:
     def test_has_the_name_of_its_record_and_where_it_belongs_in_its_labels(self, spec: Json) -> None:
         made = parse(Pod, pod(**spec))
         assert (made.metadata.name, made.metadata.namespace) == ("chess-x1", "games")
-        assert made.service_uid == "service-uid"
+        assert made.metadata.service_uid == "service-uid"
         assert made.isolated
 
     def test_is_walled_in_by_default(self, spec: Json) -> None:

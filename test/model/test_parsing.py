@@ -184,8 +184,8 @@ class TestRecord:
     def test_belongs_to_the_service_and_template_of_its_labels(self) -> None:
         labels = {"soh.re/service-uid": "u", "soh.re/template": "t"}
         read = parse(IsolationPod, RECORD | {"metadata": {"name": "p", "labels": labels}})
-        assert (read.service_uid, read.template) == ("u", "t")
-        assert parse(IsolationPod, RECORD).service_uid == ""
+        assert (read.metadata.service_uid, read.template) == ("u", "t")
+        assert parse(IsolationPod, RECORD).metadata.service_uid == ""
 
     def test_is_recalled_by_the_annotation_whatever_it_says(self) -> None:
         read = parse(IsolationPod, RECORD | {"metadata": {"name": "p", "annotations": {"soh.re/recall": ""}}})
@@ -291,7 +291,7 @@ class TestLease:
 
     def test_says_whose_it_is(self) -> None:
         lease = self.made()
-        assert (lease.instance, lease.service_uid, lease.metadata.name) == ("pod-1", "u", "s-pod-1")
+        assert (lease.instance, lease.metadata.service_uid, lease.metadata.name) == ("pod-1", "u", "s-pod-1")
         assert lease.spec.lease_duration_seconds == 15
 
     def test_is_named_as_one_of_a_proxy_is(self) -> None:

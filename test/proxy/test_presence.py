@@ -74,7 +74,7 @@ def test_the_lease_says_who_holds_it_and_what_it_promises(held: World) -> None:
     raw = held.operator.get(LEASES, NAME)
     lease = held.lease()
     assert lease.instance == INSTANCE
-    assert lease.service_uid == held.service_uid
+    assert lease.metadata.service_uid == held.service_uid
     assert lease.grace_seconds == GRACE
     assert raw["spec"]["leaseDurationSeconds"] == 15
     assert raw["spec"]["renewTime"] == "1970-01-12T13:46:40.050000Z"
