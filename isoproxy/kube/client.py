@@ -184,13 +184,15 @@ class KubeClient:
             place = {"limit": str(count)} | ({"continue": more} if more else {})
             request = Request(verb="list", resource=resource, method="GET", target=path + _query(parameters | place))
             try:
-                page = _parse(await self._sender.call(request, limit=self._limits.page))
+                reply = await self._sender.call(request, limit=self._limits.page)
             except ReplyTooLong:
                 if count == 1:
                     raise
                 count //= 2  # whoever may make such objects makes them as large as may be
                 continue
-            found, versioned, more = page_of(page)
+            if len(reply) * 4 <= self._limits.page:  # twice as many would still leave room
+                count = min(count * 2, self._limits.page_items)
+            found, versioned, more = page_of(_parse(reply))
             version = version or versioned
             for item in found:
                 item.setdefault("apiVersion", resource.api_version)  # built-in kinds leave both out of lists

@@ -163,7 +163,21 @@ async def test_a_page_that_is_too_large_is_asked_for_in_parts(server: ScriptedSe
     server.then(large, page("c1"), large, page("c2"), page())
     assert len((await client.list(PODS)).items) == 3
     asked = [(seen.query["limit"], seen.query.get("continue")) for seen in server.seen]
-    assert asked == [("4", None), ("2", None), ("2", "c1"), ("1", "c1"), ("1", "c2")]
+    assert asked == [("4", None), ("2", None), ("4", "c1"), ("2", "c1"), ("4", "c2")]
+
+
+@ensureDeferred
+async def test_pages_grow_again_behind_what_was_large(server: ScriptedServer, make_client: MakeClient) -> None:
+    """Else a few large objects would make a list of all that follow longer than may be."""
+    client = make_client(server.url, limits=Limits(page_items=8, page=4000))
+    large, middling = (reply(200, _one_pod(size, rest="c")) for size in (4000, 1500))
+    server.then(large, large, middling, page("c"), page("c"), page("c"), page())
+    assert len((await client.list(PODS)).items) == 5
+    assert [seen.query["limit"] for seen in server.seen] == ["8", "4", "2", "2", "4", "8", "8"]
+
+
+def _one_pod(size: int, *, rest: str) -> Json:
+    return {"metadata": {"resourceVersion": "9", "continue": rest}, "items": [POD | {"data": "x" * size}]}
 
 
 @ensureDeferred
