@@ -8,7 +8,12 @@ from random import Random
 
 import txaio
 
-from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceStatus, InvalidService
+from isoproxy.model.dedicatedservice import (
+    DedicatedService,
+    DedicatedServiceSpec,
+    DedicatedServiceStatus,
+    InvalidService,
+)
 from isoproxy.model.proxies import ProxyImage
 from isoproxy.observe.metrics import Metrics
 from isoproxy.operator import belonging, status
@@ -22,7 +27,7 @@ from isoproxy.operator.housekeeping import Housekeeping
 from isoproxy.operator.memory import Memory
 from isoproxy.operator.observed import Observed
 from isoproxy.operator.pacing import Pacing
-from isoproxy.operator.planner import plan
+from isoproxy.operator.planner import clear, plan
 from isoproxy.operator.publisher import Publisher
 from isoproxy.operator.result import Result
 from isoproxy.operator.standing import Entry, Standing
@@ -102,13 +107,13 @@ class Passes:
             result = await self._applier.apply(await self._housekeeping.leftovers(uid), uid)
             _raise_first(result.failures)
             return math.inf
-        if isinstance(service, InvalidService):
-            return await self._give_up(service, of_invalid(service), self._publisher.current(service))
         late = await self._applier.outcome(uid)
         if late != Result():
             self._learn(memory, uid, late, trying=tuple(Child))
             if memory.doom.stands(self._time.monotonic()):
                 return 0.0
+        if isinstance(service, InvalidService):
+            return await self._clear(service, memory)
         return await self._serve(service, memory, late.failures)
 
     async def _serve(self, service: DedicatedService, memory: Memory, failures: list[Exception]) -> float:
@@ -139,6 +144,18 @@ class Passes:
         # What was written comes back as events, which wake us; should one be lost, look again soon.
         pause = memory.pause_left(self._time.monotonic())
         return min(wait, planned.wake_after, pause, SETTLE_SECONDS if planned.actions else math.inf)
+
+    async def _clear(self, service: InvalidService, memory: Memory) -> float:
+        """End what is over, of a service whose spec cannot be understood: that asks for none."""
+        now = self._time.monotonic()
+        unspecified = DedicatedService(metadata=service.metadata, spec=DedicatedServiceSpec(image=""))
+        clearance = clear(self._observe(unspecified, memory), now)
+        memory.since, memory.name = clearance.since, (service.metadata.namespace, service.metadata.name)
+        self._metrics.set_pods(*memory.name, _by_state(clearance.entries))
+        result = await self._applier.apply(clearance.actions, service.metadata.uid)
+        wait = await self._give_up(service, of_invalid(service), self._publisher.current(service))
+        _raise_first(result.failures)
+        return min(wait, clearance.wake_after, SETTLE_SECONDS if clearance.actions else math.inf)
 
     async def _take_leave(self, uid: str, service: DedicatedService | InvalidService | None, memory: Memory) -> float:
         """End what a service has that goes with its namespace, until something new is to be tried there again."""

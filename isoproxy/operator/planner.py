@@ -41,6 +41,23 @@ class Plan:
     wake_after: float
 
 
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """What there is to do for a service that nothing is made for; the fields are those of a Plan."""
+
+    actions: tuple[Action, ...]
+    entries: tuple[Entry, ...]
+    since: Mapping[Fact, float]
+    wake_after: float
+
+
+def clear(observed: Observed, now: float) -> Clearance:
+    """Return what ends all that is over, and leaves all else as it is; of the service's spec it asks nothing."""
+    durations = Durations(observed.since, now)
+    found = entries(observed, durations)
+    return Clearance((*_losses(found), *_ends(found)), tuple(found), durations.since, durations.wake_after)
+
+
 def plan(observed: Observed, now: float, jitter: float) -> Plan:
     """Return what brings ``observed`` closer to what its service asks for.
 
@@ -52,11 +69,11 @@ def plan(observed: Observed, now: float, jitter: float) -> Plan:
     pace = _pace(observed, found, durations, template=kin.template, now=now, jitter=jitter)
     upbringing = children.plan(observed, kin)
     actions: list[Action] = [*upbringing.applies]
-    actions += [RecordLost(entry.record) for entry in found if entry.standing is Standing.LOST]
+    actions += _losses(found)
     # No pod is made until the wall around it stands.
     pool = Pool(observed, found, durations, kin.template)
     actions += pool.actions(pace.allowance if upbringing.walled else None, now)
-    actions += [End(entry.record, entry.reason, entry.pod_uid) for entry in found if entry.reason is not None]
+    actions += _ends(found)
     actions += _orphans(observed, durations)
     available = any(entry.standing in (Standing.WARM, Standing.STOCKED) for entry in found)
     starved = not available and durations.lasted("starved", STARVED_SECONDS)
@@ -75,6 +92,14 @@ def plan(observed: Observed, now: float, jitter: float) -> Plan:
         starved=starved,
         wake_after=wake_after,
     )
+
+
+def _losses(found: list[Entry]) -> list[Action]:
+    return [RecordLost(entry.record) for entry in found if entry.standing is Standing.LOST]
+
+
+def _ends(found: list[Entry]) -> list[Action]:
+    return [End(entry.record, entry.reason, entry.pod_uid) for entry in found if entry.reason is not None]
 
 
 def _pace(
