@@ -37,7 +37,7 @@ def _believe_silence(stack: ExitStack) -> None:
         evidence.first_reply, evidence.last_request = evidence.changed_at, now
 
     swap(stack, Liveness, "saw", looked)
-    swap(stack, Liveness, "due", lambda self, now: [])
+    swap(stack, Liveness, "due", lambda self, *_: [])
     swap(stack, liveness, "_most_expired", lambda verdicts: False)
 
 
