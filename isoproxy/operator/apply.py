@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from contextlib import suppress
 from functools import partial, singledispatchmethod
 from typing import Any
 
@@ -11,11 +10,10 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from isoproxy.kube.api import KubeApi
 from isoproxy.kube.errors import AlreadyExists, ApiError, Conflict, KubeError, NamespaceTerminating, NotFound
-from isoproxy.kube.resources import ISOLATION_PODS, LEASES, PODS
+from isoproxy.kube.resources import ISOLATION_PODS, LEASES
 from isoproxy.model import names
 from isoproxy.model.isolationpod import IsolationPod, Phase
 from isoproxy.model.parsing import InvalidObject, Json, parse
-from isoproxy.model.pod import Pod
 from isoproxy.model.timestamps import rfc3339
 from isoproxy.observe.outcomes import Outcome
 from isoproxy.operator import children
@@ -28,7 +26,6 @@ from isoproxy.operator.actions import (
     DeleteLease,
     DeleteOrphan,
     End,
-    EndReason,
     MakePod,
     Recall,
     RecordLost,
@@ -36,6 +33,7 @@ from isoproxy.operator.actions import (
 from isoproxy.operator.childwrites import ChildWriter, NameTaken, NameToBeFreed
 from isoproxy.operator.cluster import Cluster
 from isoproxy.operator.observed import ChildObject
+from isoproxy.operator.podender import PodEnder
 from isoproxy.operator.podmaker import PodMaker
 from isoproxy.operator.result import Result
 from isoproxy.operator.slots import Slots
@@ -80,9 +78,9 @@ class Applier:
         self._monotonic = time.monotonic
         self._utcnow = time.utcnow
         self._lost = lost
-        self._released = released
         self._children = ChildWriter(api=api, cluster=cluster, monotonic=time.monotonic)
         self._pods = PodMaker(api=api, cluster=cluster, monotonic=time.monotonic, suffix=suffix)
+        self._ends = PodEnder(api=api, cluster=cluster, monotonic=time.monotonic, released=released)
         self._slots = Slots(total=PLACES, each=PLACES_EACH, spare=PLACES // 2)
         making = Slots(total=MAKING_PLACES, each=PLACES_EACH, spare=MAKING_PLACES // 2)
         self._underway = Underway(time=time, slots=making, late=late)
@@ -226,45 +224,11 @@ class Applier:
 
     @_do.register
     async def _end(self, action: End) -> None:
-        record = action.record
-        meta = record.metadata
-        if action.reason is EndReason.POD_ABSENT and not await self._absent(record):
-            return
-        with suppress(NotFound):  # gone by another hand; its Pod may have been left
-            await self._api.delete(
-                ISOLATION_PODS,
-                meta.name,
-                namespace=meta.namespace,
-                uid=meta.uid,
-                resource_version=meta.resource_version,
-            )
-            if action.reason is EndReason.RELEASED:
-                self._released(record)
-        self._cluster.records.deleted(record, self._monotonic())
-        log.debug("ended {namespace}/{name}: {why}", namespace=meta.namespace, name=meta.name, why=action.reason.value)
-        if action.pod_uid:
-            await self._api.delete(PODS, record.spec.pod_name, namespace=meta.namespace, uid=action.pod_uid)
-
-    async def _absent(self, record: IsolationPod) -> bool:
-        """Ask the API server itself for the Pod: absence from a watch is no evidence."""
-        try:
-            found = await self._api.get(PODS, record.spec.pod_name, namespace=record.metadata.namespace)
-        except NotFound:
-            return True
-        pod = parse(Pod, found)
-        self._cluster.pods.wrote(pod, self._monotonic())
-        if record.assigned:
-            return pod.metadata.uid != record.spec.pod_uid
-        return pod.metadata.owner_uid("IsolationPod") != record.metadata.uid
+        await self._ends.end(action)
 
     @_do.register
     async def _delete_orphan(self, action: DeleteOrphan) -> None:
-        meta = action.pod.metadata
-        with suppress(NotFound):
-            found = await self._api.get(ISOLATION_PODS, meta.name, namespace=meta.namespace)
-            if found["metadata"]["uid"] == meta.owner_uid("IsolationPod"):
-                return
-        await self._api.delete(PODS, meta.name, namespace=meta.namespace, uid=meta.uid)
+        await self._ends.delete_orphan(action.pod)
 
     @_do.register
     async def _delete_child(self, action: DeleteChild) -> None:
