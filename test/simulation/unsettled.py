@@ -4,6 +4,7 @@ from collections import Counter
 
 from isoproxy.kube.resources import CONFIG_MAPS, ISOLATION_PODS, LEASES, NETWORK_POLICIES, PODS, Json
 from test.simulation.processes import ProxyProcess
+from test.simulation.statuses import misstated
 from test.simulation.world import NAMESPACE, World
 
 _CHILDREN = (CONFIG_MAPS, NETWORK_POLICIES)
@@ -19,7 +20,8 @@ def fed(world: World, service: Json) -> list[ProxyProcess]:
 def unsettled(world: World) -> list[str]:
     """What is not as it should be at the end."""
     found = [f"{visitor} is still there" for visitor in world.visitors if not visitor.over and visitor.machine.alive]
-    return found + _records(world) + _pods(world) + _shares(world) + _leases(world) + _children(world)
+    found += _records(world) + _pods(world) + _shares(world) + _leases(world) + _children(world)
+    return found + misstated(world)
 
 
 def _records(world: World) -> list[str]:

@@ -1,6 +1,6 @@
 """Deliberate bugs, one at a time put into the product: a simulation that does not find them proves nothing."""
 
-from test.simulation.mutations import counting, endings, limiting, once, queueing, relaying, telling, waiting
+from test.simulation.mutations import counting, endings, limiting, once, queueing, relaying, showing, telling, waiting
 from test.simulation.mutations.mutation import Mutation, put_in
 
 __all__ = ["MUTATIONS", "Mutation", "put_in"]
@@ -9,6 +9,7 @@ MUTATIONS = (
     *once.MUTATIONS,
     *endings.MUTATIONS,
     *telling.MUTATIONS,
+    *showing.MUTATIONS,
     *counting.MUTATIONS,
     *limiting.MUTATIONS,
     *waiting.MUTATIONS,
