@@ -91,6 +91,12 @@ def test_one_that_goes_or_never_reads_them_is() -> None:
     assert fires(AWAY, refused)[0] == 300
 
 
+def test_a_namespace_that_may_not_be_watched_is_told_when_it_lasts() -> None:
+    unwatched = "IsoproxyNamespaceUnwatched"
+    assert fires(unwatched, series("namespaces_unwatched", lambda _: 1, **OPERATOR))[0] == 600
+    assert not fires(unwatched, series("namespaces_unwatched", lambda _: 0, **OPERATOR))
+
+
 def test_nobody_else_passes_for_the_operator() -> None:
     forged = LISTS | {"namespace": "tenant", "job": f"{NAMESPACE}/{RELEASE}-proxies"}
     assert fires(AWAY, series("api_requests_total", lambda _: 1, **forged, code="200"))

@@ -29,6 +29,7 @@ def all_metrics() -> Metrics:
     proxy.claim_waited(1)
     proxy.connect_took(1)
     metrics.set_pods("a", "b", {"warm": 1})
+    metrics.set_namespaces_unwatched(1)
     metrics.api_request("get", "pods", 200, 0.1)
     return metrics
 
