@@ -92,7 +92,8 @@ class PodMaker:
     async def _make_its_pod(self, service: DedicatedService, record: IsolationPod, result: Result) -> None:
         meta = record.metadata
         try:
-            made = await self._api.create(PODS, manifests.pod(service, record), namespace=meta.namespace)
+            # Strictly: what a user has misspelt in an object that the CRD leaves open is told, not left out.
+            made = await self._api.create(PODS, manifests.pod(service, record), namespace=meta.namespace, strict=True)
         except ApiError as error:
             result.untaken[meta.uid] = _told(error, meta.name, service.metadata.name)
             if error.may_have_happened or isinstance(error, NamespaceTerminating):

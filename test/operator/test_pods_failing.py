@@ -71,6 +71,17 @@ def test_why_pods_fail_to_be_made_is_told(world: World) -> None:
     assert degraded["message"].endswith("the API server did not take the Pod: failed calling webhook of s-*")
 
 
+def test_a_field_that_pods_have_not_got_there_is_told_and_not_left_out_without_a_word(world: World) -> None:
+    world.service(replicas=1, securityContext={"capabilities": {"drop": ["ALL"]}}, affinity={"nodeAffinty": {}})
+    for _ in range(60):
+        world.settle(1, step=0.25)
+    degraded = world.condition("Degraded")
+    assert degraded["reason"] == "PodsFailing"
+    for field in ("spec.securityContext.capabilities", "spec.affinity.nodeAffinty"):
+        assert f'unknown field "{field}"' in degraded["message"]
+    assert world.all(PODS) == []
+
+
 class Incomplete(MemoryApi):
     """Does what it is asked, and answers without what was asked for."""
 
