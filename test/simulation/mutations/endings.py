@@ -6,9 +6,9 @@ from typing import Any
 from isoproxy.kube.resources import ISOLATION_PODS, PODS
 from isoproxy.model.isolationpod import IsolationPod, Phase
 from isoproxy.operator import liveness, standing
-from isoproxy.operator.actions import End, EndReason
+from isoproxy.operator.actions import End, EndReason, Recall
 from isoproxy.operator.apply import Applier
-from isoproxy.operator.liveness import Liveness
+from isoproxy.operator.liveness import Liveness, Verdict
 from isoproxy.proxy.backend import Backend
 from isoproxy.proxy.session import Session
 from isoproxy.proxy.stock import Return, Stock
@@ -62,6 +62,35 @@ def _end_unrecorded(stack: ExitStack) -> None:
     swap(stack, standing, "_over", at_once)
 
 
+def _end_in_silence(stack: ExitStack) -> None:
+    """Whoever does not renew is taken for dead at once, as far as no use of a pod is written."""
+    over = standing._over
+
+    def at_once(observed: Any, record: IsolationPod, *rest: Any) -> EndReason | None:
+        if record.status.phase is Phase.IDLE and standing._verdict(observed, record) is Verdict.EXPIRED:
+            return EndReason.PROXY_GONE
+        return over(observed, record, *rest)
+
+    swap(stack, standing, "_over", at_once)
+
+
+def _end_unasked(stack: ExitStack) -> None:
+    async def end(self: Applier, action: Recall) -> None:
+        await Applier._end(self, End(action.record, EndReason.RETURNED, action.record.spec.pod_uid))
+
+    redispatch(stack, Recall, end)
+
+
+def _end_the_pod_alone(stack: ExitStack) -> None:
+    """And leave its record to whoever finds that the pod is gone."""
+
+    async def end(self: Applier, action: Recall) -> None:
+        meta, spec = action.record.metadata, action.record.spec
+        await self._api.delete(PODS, spec.pod_name, namespace=meta.namespace, uid=spec.pod_uid)
+
+    redispatch(stack, Recall, end)
+
+
 def _return_what_is_claimed(stack: ExitStack) -> None:
     see = Stock.see
 
@@ -90,7 +119,7 @@ MUTATIONS = (
         _end_by_uid_alone,
         "an_assignment_without_an_answer_beside_a_scale_down",
     ),
-    Mutation("a quiet watch is taken for a proxy's death", ("I3",), _believe_silence, "a_watch_of_leases_that_hangs"),
+    Mutation("a quiet watch is taken for a proxy's death", ("I2",), _believe_silence, "a_watch_of_leases_that_hangs"),
     Mutation(
         "most proxies are taken for dead where they may be parted",
         ("I2",),
@@ -109,6 +138,19 @@ MUTATIONS = (
         _end_unrecorded,
         "a_proxy_cut_off_for_longer_than_its_grace",
     ),
+    Mutation(
+        "what a silent proxy has not written is not waited for",
+        ("I3",),
+        _end_in_silence,
+        "sessions_that_end_while_their_proxy_is_parted",
+    ),
+    Mutation(
+        "what is not in use is ended without being asked back",
+        ("I2",),
+        _end_unasked,
+        "a_scale_down_of_what_nobody_uses",
+    ),
+    Mutation("a pod is deleted while it is dialled", ("I2",), _end_the_pod_alone, "a_scale_down_during_a_dial"),
     Mutation("a recall returns a pod that is claimed", ("I3", "I2"), _return_what_is_claimed),
     Mutation("a connection ends twice", ("I3",), _end_twice, "clients_that_shut_down_while_they_wait"),
 )

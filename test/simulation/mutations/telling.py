@@ -85,6 +85,28 @@ def _name_the_one_before(stack: ExitStack) -> None:
     swap(stack, Records, "claimed", mistake)
 
 
+def _name_who_came_since(stack: ExitStack) -> None:
+    """A record in use is written anew whenever somebody comes; that of the end is true."""
+    claimed = Records.claimed
+    latest = [""]
+
+    def mistake(self: Records, pod: Backend, client: str, at: datetime) -> None:
+        latest[0] = client
+        for record in self._records.values():
+            if record.story.wanted is Phase.IN_USE:
+                self._queue(record)
+        claimed(self, pod, client, at)
+
+    def anew(story: Story, record: IsolationPod, instance: str) -> Json | None:
+        if story.wanted is record.status.phase is Phase.IN_USE and record.status.client != latest[0]:
+            story = replace(story, client=latest[0])
+            record = replace(record, status=replace(record.status, phase=Phase.IDLE))
+        return next_patch(story, record, instance)
+
+    swap(stack, Records, "claimed", mistake)
+    swap(stack, records, "next_patch", anew)
+
+
 def _count_from_the_claim(stack: ExitStack) -> None:
     entry_of = Sessions._entry
 
@@ -119,6 +141,12 @@ MUTATIONS = (
     ),
     Mutation("a pod that did not answer is returned as unused", ("I3",), _return_what_was_dialled),
     Mutation("a record names the client before", ("I3",), _name_the_one_before),
+    Mutation(
+        "a record in use names whoever came last",
+        ("I3",),
+        _name_who_came_since,
+        "clients_that_come_while_another_stays",
+    ),
     Mutation("how long a connection took is told without its wait", ("I3",), _count_from_the_claim),
     Mutation("of the dials of a connection the log tells of the last", ("I3",), _count_the_last_dial_alone),
     Mutation("that a pod is in use is never written", ("I3",), _never_say_in_use, "a_session_that_lasts"),

@@ -103,6 +103,19 @@ class Cluster:
         is_silent = is_over and self._silent(instance) >= LEASE_SECONDS * DRIFT
         return is_silent or instance in self.ended or self.is_given_up(instance)
 
+    def is_gone(self, instance: str) -> bool:
+        """Whether what a proxy has not used may be ended: it has said its last word, is silent for long, or another one
+        has been heard of since in its home."""
+        return self.was_silent(instance) or self._has_successor(instance)
+
+    def _has_successor(self, instance: str) -> bool:
+        home, service = instance.rpartition("-")[0], self.service_of.get(instance)
+        renewed = self._renewed.get(instance, 0.0)
+        return any(
+            one.rpartition("-")[0] == home and self.service_of[one] == service and at > renewed
+            for one, at in self._renewed.items()
+        )
+
     def _silent(self, instance: str) -> float:
         return self._timeline.now - self._renewed.get(instance, 0.0)
 

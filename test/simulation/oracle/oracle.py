@@ -85,6 +85,7 @@ class Oracle:
             scene.wrong(f"I3: {visitor} is served, and was over")
         visit = scene.visits.of(visitor)
         scene.visits.met(visit, program, scene.now)
+        self._sessions.served(visit)
         self._queues.served(visit)
         self._limits.served(visit)
 

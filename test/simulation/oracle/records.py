@@ -1,5 +1,5 @@
 """I3: the record of a pod goes only forward, is final once it is over, and says whose connection it had, and what
-became of that."""
+became of that. I2: what is not used is ended only once its proxy has given it back."""
 
 from isoproxy.kube.resources import ISOLATION_PODS, Json
 from isoproxy.proxy.addresses import host_and_port
@@ -27,6 +27,8 @@ class Records:
         if before["phase"] == now["phase"]:
             if now["phase"] in FINAL and before != now:
                 self._scene.wrong(f"I3: {name} was {_say(before)}, for good, and is {_say(now)}")
+            elif (named := before.get("client", "")) != (names := now.get("client", "")):
+                self._scene.wrong(f"I3: {name} named {named or 'nobody'}, and names {names or 'nobody'}")
             return
         if (before["phase"], now["phase"]) not in FORWARD:
             self._scene.wrong(f"I3: {name} was {_say(before)}, and is {_say(now)}")
@@ -69,14 +71,30 @@ class Records:
         return process in self._scene.dead or cluster.was_silent(spec["proxy"], is_over=is_over)
 
     def _check_ended(self, record: Json) -> None:
-        """What is in use is deleted without a word of its end only where others did that, or its pod is no more."""
-        meta, cluster = record["metadata"], self._scene.cluster
+        """What is assigned is deleted without a word of its end only where others did that, or its pod is no more.
+
+        If no use was written, also where others have told its pod to end, or its proxy is no more.
+        """
+        meta, spec, phase, cluster = record["metadata"], record["spec"], record["status"]["phase"], self._scene.cluster
         service_uid = meta["labels"]["soh.re/service-uid"]
         by_others = meta["uid"] in cluster.doings.records or service_uid in cluster.doings.services
-        pod = cluster.pods.get(record["spec"]["podUID"])
-        is_used = record["status"]["phase"] == "InUse"
-        if is_used and not by_others and pod is not None and pod["status"].get("phase") == "Running":
+        if not spec["proxy"] or phase in FINAL or by_others or self._is_pod_over(spec):
+            return
+        if phase == "InUse":
             self._scene.wrong(f"I3: {meta['name']} was in use, and is deleted before its end is recorded")
+        elif spec["podUID"] not in cluster.doings.pods and not cluster.is_gone(spec["proxy"]):
+            self._end_of_idle(meta)
+
+    def _end_of_idle(self, meta: Json) -> None:
+        """A record is deleted in the first of its phases, and its pod and its proxy were to go on."""
+        if meta["uid"] in self._scene.dials.claims:
+            self._scene.wrong(f"I3: {meta['name']} was dialled, and is deleted before its end is recorded")
+        else:
+            self._scene.wrong(f"I2: {meta['name']} is in stock, and is deleted before it is given back")
+
+    def _is_pod_over(self, spec: Json) -> bool:
+        pod = self._scene.cluster.pods.get(spec["podUID"])
+        return pod is None or pod["status"].get("phase") != "Running"
 
 
 def _say(status: Json) -> str:

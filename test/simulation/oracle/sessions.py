@@ -1,6 +1,6 @@
 """I2: a connection in progress is ended only by its peers, its own limits, others' deletions, or its proxy's end."""
 
-from isoproxy.kube.resources import LEASES, PODS
+from isoproxy.kube.resources import LEASES, PODS, Json
 from isoproxy.proxy.relay.result import Ending
 from test.simulation.oracle.cluster import Change
 from test.simulation.oracle.limits import LIMITS
@@ -14,6 +14,8 @@ class Sessions:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._past_deadline: set[str] = set()
+        self._given_up: set[str] = set()
+        """The uids of pods that were deleted when their proxies could be taken for dead."""
         scene.cluster.tell(PODS, self._pod_changed)
         scene.cluster.tell(LEASES, self._lease_changed)
 
@@ -35,13 +37,26 @@ class Sessions:
 
     def _pod_changed(self, change: Change) -> None:
         uid = change.now["metadata"]["uid"]
-        visit = self._scene.visits.at(uid)
-        is_ending = change.gone or "deletionTimestamp" in change.now["metadata"]
-        if not is_ending or visit is None or not visit.is_served or visit.program is None:
+        if not change.gone and not _is_ending(change.now):
             return
-        cluster, program = self._scene.cluster, visit.program
-        is_given_up = cluster.is_given_up(cluster.instance_of.get(uid, ""))
-        if program.alive and not cluster.excuses(program) and not is_given_up:
+        cluster, visit = self._scene.cluster, self._scene.visits.at(uid)
+        if cluster.is_given_up(cluster.instance_of.get(uid, "")):
+            self._given_up.add(uid)
+        if visit is not None and visit.is_served:
+            self._check_kept(visit)
+
+    def served(self, visit: Visit) -> None:
+        """A session begins: its pod must not have been deleted while it was dialled."""
+        assert visit.program is not None
+        pod = self._scene.cluster.pods.get(visit.program.uid)
+        if pod is None or _is_ending(pod):
+            self._check_kept(visit)
+
+    def _check_kept(self, visit: Visit) -> None:
+        """A pod is deleted that serves somebody: by others, or its proxy was given up."""
+        program = visit.program
+        assert program is not None
+        if program.alive and not self._scene.cluster.excuses(program) and program.uid not in self._given_up:
             self._scene.wrong(f"I2: {program} is deleted under {visit}")
 
     def _lease_changed(self, change: Change) -> None:
@@ -65,3 +80,7 @@ class Sessions:
             return served
         processes = {dials.claims[uid].process for uid in records if uid in dials.claims}
         return served + [visit for process in processes for visit in self._scene.visits.waiting_at(process)]
+
+
+def _is_ending(pod: Json) -> bool:
+    return "deletionTimestamp" in pod["metadata"]

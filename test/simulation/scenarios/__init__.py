@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from test.simulation.scenarios import assignments, clients, limits, pods, proxies, records, users, writes
+from test.simulation.scenarios import assignments, clients, limits, pods, proxies, recalls, records, users, writes
 from test.simulation.scenarios.playing import Scenario
 from test.simulation.script import Script
 
@@ -14,5 +14,6 @@ SCENARIOS: Mapping[str, tuple[Script, Scenario]] = {
     **clients.SCENARIOS,
     **limits.SCENARIOS,
     **records.SCENARIOS,
+    **recalls.SCENARIOS,
     **writes.SCENARIOS,
 }

@@ -1,8 +1,9 @@
 """What is written of a connection: in time, or out of order."""
 
 from isoproxy.kube.resources import ISOLATION_PODS
-from test.simulation.scenarios.playing import START_SECONDS, come, scenarios
-from test.simulation.world import World
+from test.simulation.oracle.cluster import LEASE_SECONDS
+from test.simulation.scenarios.playing import START_SECONDS, come, scenarios, stock
+from test.simulation.world import GRACE, World
 
 IN_USE_SECONDS = 2.0
 """Whoever is served for a second is worth a write, which takes no time to speak of."""
@@ -32,7 +33,31 @@ def a_use_that_is_written_when_it_is_over(world: World) -> None:
     world.operators[0].machine.go_on()
 
 
+def clients_that_come_while_another_stays(world: World) -> None:
+    """Each is named by its own pod's record alone, from when that is in use until it is over."""
+    world.run(START_SECONDS)
+    for _ in range(3):
+        come(world, stay=20.0)
+        world.run(IN_USE_SECONDS)
+    world.run(30.0)
+
+
+def sessions_that_end_while_their_proxy_is_parted(world: World) -> None:
+    """For less than its grace: what became of them is written when it is back."""
+    world.run(START_SECONDS)
+    lone = world.proxies[0]
+    lone.api.link.cut = True
+    world.run(1.0)
+    for _ in stock(world, lone):
+        come(world, lone, stay=0.5)
+    world.run(LEASE_SECONDS + GRACE / 2)
+    lone.api.link.cut = False
+    world.run(20.0)
+
+
 SCENARIOS = scenarios(
     (a_session_that_lasts, {}),
+    (clients_that_come_while_another_stays, {"proxies": 1}),
+    (sessions_that_end_while_their_proxy_is_parted, {"proxies": 3, "spec": {"replicas": 6}}),
     (a_use_that_is_written_when_it_is_over, {"proxies": 1, "spec": {"replicas": 8}}),
 )
