@@ -15,7 +15,7 @@ from bench import measure
 from bench.machinery import PARALLEL, POOL, SERVICE
 from bench.sustained import PATIENCE, Sustained, cpu_seconds, sustain
 from bench.writes import Writes, taken_by
-from isoproxy.operator.apply import CONCURRENCY
+from isoproxy.operator.apply import PLACES
 from test.cluster.cluster import Cluster
 from test.cluster.kubectl import Kubectl
 from test.cluster.programs import program
@@ -93,7 +93,7 @@ def take_turns(ground: Ground, *, rounds: int, seconds: float) -> Rounds:
     found = Rounds()
     for _ in range(rounds):
         for name, options in _BARE.items():
-            _bare(ground, found, name, f"--seconds={seconds}", f"--parallel={CONCURRENCY}", *options)
+            _bare(ground, found, name, f"--seconds={seconds}", f"--parallel={PLACES}", *options)
         _isoproxy(ground, found, seconds)
     return found
 
@@ -126,7 +126,7 @@ def _isoproxy(ground: Ground, found: Rounds, seconds: float) -> None:
 def report(found: Rounds) -> None:
     """Print the tables, each against the bare loop whose pods run."""
     for title, unit, runs in (
-        (f"pods used up and replaced, by {PARALLEL} clients, or written in {CONCURRENCY} rows", "1/s", found.rates),
+        (f"pods used up and replaced, by {PARALLEL} clients, or written in {PLACES} rows", "1/s", found.rates),
         ("CPU of operator and proxy for each, or of the loop", "ms", found.clients_cpu),
         ("CPU of API server and etcd for each", "ms", found.servers_cpu),
     ):
