@@ -35,6 +35,7 @@ class Machine:
         self._stopped = False
         self.resumed_at = 0.0
         """When it went on last, by the timeline."""
+        self._overdue: deque[Callable[[], object]] = deque()
         self._held: deque[Callable[[], object]] = deque()
         self.time = TimeSource(self, self.seconds, self._utcnow)
 
@@ -78,11 +79,13 @@ class Machine:
         self._stopped = True
 
     def go_on(self) -> None:
-        """Let happen what should have happened meanwhile."""
+        """Let happen what should have happened meanwhile: as a reactor does, first all calls that are due, then all
+        that has come in."""
         self._stopped = False
         self.resumed_at = self.now
-        while self._held and self.alive and not self._stopped:
-            self._held.popleft()()
+        for held in (self._overdue, self._held):
+            while held and self.alive and not self._stopped:
+                held.popleft()()
 
     @property
     def stopped(self) -> bool:
@@ -100,7 +103,7 @@ class Machine:
         if call.called or call.cancelled or not self.alive:
             return
         if self._stopped:
-            self._held.append(lambda: self._due(call))
+            self._overdue.append(lambda: self._due(call))
         elif call.getTime() > self.seconds() + _SLACK:
             self._schedule(call)  # it was put off
         else:
