@@ -183,8 +183,9 @@ class KubeClient:
         for _ in range(self._limits.pages):
             place = {"limit": str(count)} | ({"continue": more} if more else {})
             request = Request(verb="list", resource=resource, method="GET", target=path + _query(parameters | place))
+            most = self._limits.page if count > 1 else max(self._limits.page, self._limits.reply)
             try:
-                reply = await self._sender.call(request, limit=self._limits.page)
+                reply = await self._sender.call(request, limit=most)
             except ReplyTooLong:
                 if count == 1:
                     raise

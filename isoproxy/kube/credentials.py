@@ -13,14 +13,14 @@ log = txaio.make_logger()
 
 FRESH = 60.0  # seconds until the source is asked again; a mounted token rotates within the hour
 PATIENCE = 60.0  # seconds until a source that does not answer is asked again; what it says later is too late
-MOST_ASKED = 2  # at once: one that hangs keeps its thread, and others need theirs
+MOST_ASKED = 5  # at once: one that hangs keeps its thread, and others need theirs
 SPACING = 10.0  # seconds at least after a failure or a forced renewal: a credential plugin may be a slow program
 
 
 class Authorization:
     """Holds the header and renews it in a thread: one at a time, however many requests wait for it.
 
-    A renewal that takes too long has failed; the next one is not kept waiting by it, but a third by two of them is.
+    A renewal that takes too long has failed, and keeps no later one waiting until as many hang as threads can be had.
     A header that is merely old is used on while it is renewed, and when that fails; one that the server refused is not.
     """
 
@@ -37,7 +37,7 @@ class Authorization:
         self._waiting: list[Deferred[None]] = []
 
     async def header(self) -> bytes | None:
-        """The header's value, None for none. Raises NotSent when it cannot be had; waits as long as a plugin takes."""
+        """The header's value, None for none. Raises NotSent when it cannot be had; waits for a minute at most."""
         if self._reactor.seconds() >= self._renew_at:
             self._renew()
         if not self._usable:

@@ -45,7 +45,7 @@ log = txaio.make_logger()
 PLACES = 16
 """How many actions are carried out at once, but for what is made."""
 MAKING_PLACES = 24
-"""How much is made at once. With all of these places taken by whoever has slow webhooks, the client's 32 connections
+"""How much is made at once. With all of these places taken by whoever has slow webhooks, the client's connections
 still have some for everything else."""
 PLACES_EACH = 8
 """How many of either one service has; when half of them are taken, only one more."""

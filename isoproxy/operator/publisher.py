@@ -20,6 +20,8 @@ log = txaio.make_logger()
 
 SECONDS_BETWEEN = 1.0
 MOST_BACKOFF = 30.0
+WRITES_AT_ONCE = 8
+"""However slow they are: other requests are to have places in the client, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Publisher:
         self._jitter = jitter
         self._written: dict[str, _Written] = {}
         self._refused: dict[str, _Refused] = {}
+        self._under_way = 0
 
     def now(self) -> datetime:
         """Return the time to write, in whole seconds as Kubernetes keeps it."""
@@ -76,7 +79,10 @@ class Publisher:
         before, now = self._written.get(meta.uid), self._time.monotonic()
         if (due := self._due(meta.uid)) > now:
             return due - now
+        if self._under_way >= WRITES_AT_ONCE:
+            return SECONDS_BETWEEN  # not waited for here: whoever asks has pods to look after
         patch = {"metadata": {"resourceVersion": meta.resource_version}, "status": dump(wanted)}
+        self._under_way += 1
         try:
             await self._api.patch(DEDICATED_SERVICES, meta.name, patch, namespace=meta.namespace, subresource="status")
         except NotFound:
@@ -85,6 +91,8 @@ class Publisher:
             return SECONDS_BETWEEN  # the watch is about to show a newer one
         except KubeError as error:
             return self._back_off(meta, error)
+        finally:
+            self._under_way -= 1
         self._refused.pop(meta.uid, None)
         summary = _summary(wanted)
         if before is None or _summary(before.status) != summary:

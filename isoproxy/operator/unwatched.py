@@ -28,7 +28,7 @@ class Unwatched:
                 self._told[namespace] = now
                 log.warn(
                     "{where} cannot be watched, for the API server refuses it: were the rights there taken away, or the"
-                    " namespace? Nothing is done there until it grants them; all else is looked after",
+                    " namespace? What is known of it may be old until it grants them; all else is looked after",
                     where=_named(namespace),
                 )
         for namespace in self._told.keys() - set(refused):

@@ -181,8 +181,16 @@ def _one_pod(size: int, *, rest: str) -> Json:
 
 
 @ensureDeferred
-async def test_a_list_with_an_object_that_is_too_large_is_none(server: ScriptedServer, make_client: MakeClient) -> None:
+async def test_one_object_may_be_larger_than_a_page(server: ScriptedServer, make_client: MakeClient) -> None:
     client = make_client(server.url, limits=Limits(page_items=2, page=1000))
+    server.then(*[reply(200, {"metadata": {"resourceVersion": "9"}, "items": [POD | {"data": "x" * 1000}]})] * 2)
+    assert len((await client.list(PODS)).items) == 1
+    assert [seen.query["limit"] for seen in server.seen] == ["2", "1"]
+
+
+@ensureDeferred
+async def test_a_list_with_an_object_that_is_too_large_is_none(server: ScriptedServer, make_client: MakeClient) -> None:
+    client = make_client(server.url, limits=Limits(page_items=2, page=1000, reply=1000))
     server.then(*[reply(200, {"metadata": {"resourceVersion": "9"}, "items": [POD | {"data": "x" * 1000}]})] * 2)
     with pytest.raises(BadReply):
         await client.list(PODS)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from isoproxy.kube.errors import ApiError, Forbidden, Invalid, KubeError, Unknow
 from isoproxy.kube.resources import DEDICATED_SERVICES, NAMESPACES, Resource
 from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceStatus, parse_service
 from isoproxy.model.pod import Condition
-from isoproxy.operator.publisher import MOST_BACKOFF, SECONDS_BETWEEN, Publisher
+from isoproxy.operator.publisher import MOST_BACKOFF, SECONDS_BETWEEN, WRITES_AT_ONCE, Publisher
 from isoproxy.timesource import TimeSource
 from test.memoryapi import MemoryApi, make_core
 from test.operator.reconciling import World
@@ -168,3 +169,19 @@ def test_while_statuses_are_refused_pods_are_assigned_as_ever(world: World) -> N
         assert idle
         for record in idle:
             world.write_phase(record, "InUse")
+
+
+def test_slow_writes_take_few_places_and_hold_up_nobody_else() -> None:
+    scene = Scene()
+    scene.api.faults.holds = lambda verb, resource, name: verb == "patch"
+    service, wanted = scene.service(), DedicatedServiceStatus(conditions=conditions())
+    waits: list[float] = []
+    for number in range(WRITES_AT_ONCE + 3):
+        other = replace(service, metadata=replace(service.metadata, uid=f"u{number}"))
+        Deferred.fromCoroutine(scene.publisher.publish(other, wanted)).addCallback(waits.append)
+    assert len(scene.api.faults.held) == WRITES_AT_ONCE
+    assert waits == [SECONDS_BETWEEN] * 3
+    for held in scene.api.faults.held:
+        held.errback(UnknownOutcome("no answer"))
+    scene.api.faults.holds = lambda verb, resource, name: False
+    assert scene.publish(conditions=conditions()) == math.inf
