@@ -68,13 +68,18 @@ def _over(observed: Observed, record: IsolationPod, pod: Pod | None, durations: 
         return EndReason.RETURNED
     if record.status.phase is Phase.IDLE and _verdict(observed, record).gone:
         return EndReason.PROXY_GONE
-    if record.metadata.deletion_timestamp is not None and not record.assigned:
+    if not record.assigned and _is_asked_for(observed, record):
         return EndReason.SURPLUS
     if _lost(observed, record, pod) or observed.awaits_pod(record) or (pod is not None and not _has_ended(record, pod)):
         return None
     if not durations.lasted(("over", record.metadata.uid), _patience(record, pod)):
         return None
     return EndReason.POD_ENDED if pod is not None else EndReason.POD_ABSENT
+
+
+def _is_asked_for(observed: Observed, record: IsolationPod) -> bool:
+    """Whether somebody asks for a pod that no proxy has: to delete it, or to have it back as an assigned one is."""
+    return record.metadata.deletion_timestamp is not None or (record.recalled and not observed.awaits_pod(record))
 
 
 def _patience(record: IsolationPod, pod: Pod | None) -> float:

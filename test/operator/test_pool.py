@@ -63,6 +63,27 @@ class TestUp:
         assert made(scene.plan()) == 0
 
 
+class TestAskedBack:
+    """By a user, who empties a node: pods that no proxy has can be had back at once."""
+
+    @pytest.mark.parametrize("is_ready", [True, False])
+    def test_a_pod_that_nobody_has_ends_and_another_is_made(self, is_ready: bool) -> None:
+        scene = Scene(replicas=5).proxy("a").proxy("b")
+        for proxy in ("a", "b"):
+            scene.stocked(proxy, 2)
+        back = scene.bring(1, ready=is_ready, recalled=True)
+        planned = scene.plan()
+        assert ended(planned) == dict.fromkeys(back, EndReason.SURPLUS)
+        assert made(planned) == 1
+
+    def test_it_is_given_to_nobody_who_waits(self) -> None:
+        scene = Scene(replicas=2).proxy("a", queued=3)
+        scene.warm(1, recalled=True)
+        planned = scene.plan()
+        assert not assigned(planned)
+        assert made(planned) == 5
+
+
 class TestMaxPods:
     def test_what_is_in_use_counts(self) -> None:
         scene = Scene(replicas=3, max_pods=4).proxy("a")
