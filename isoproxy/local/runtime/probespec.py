@@ -10,6 +10,7 @@ from isoproxy.local.runtime.facts import CONFIG_ERROR, CannotRun
 from isoproxy.model.parsing import model
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_PATH = re.compile(r"[!-~]*")
 
 
 @model
@@ -74,6 +75,8 @@ def check_probe(probe: Probe, port_number: Callable[[int | str], int]) -> None:
 def _check_request(action: HttpAction) -> None:
     if action.scheme != "HTTP":
         raise CannotRun(CONFIG_ERROR, "the readiness probe's httpGet can be over plain HTTP only here")
+    if not _PATH.fullmatch(action.path):
+        raise CannotRun(CONFIG_ERROR, f"the readiness probe's path {action.path!r}: no request can have it")
     for header in action.http_headers:
         if not _HEADER_NAME.match(header.name):
             raise CannotRun(CONFIG_ERROR, f"the readiness probe's header {header.name!r}: no request can have it")

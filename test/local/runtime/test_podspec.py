@@ -78,6 +78,12 @@ def test_what_is_not_enforced_is_no_reason_to_refuse() -> None:
             "header 'X Y': no request can have it",
         ),
         (
+            {"readinessProbe": {"httpGet": {"port": 1, "path": "/a b"}}},
+            {},
+            "CreateContainerConfigError",
+            "path '/a b': no request can have it",
+        ),
+        (
             {"readinessProbe": {"tcpSocket": {"port": 1}, "initialDelaySeconds": -1}},
             {},
             "CreateContainerConfigError",

@@ -59,6 +59,8 @@ class _Removal:
             with _opened(name, top) as folder:
                 yield from self._empty(folder, top)
             os.rmdir(name, dir_fd=top)
+        except FileNotFoundError:
+            pass  # somebody else was faster
         except OSError as error:
             self._obstacle = self._obstacle or error
         yield
