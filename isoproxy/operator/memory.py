@@ -36,7 +36,9 @@ class Memory:
     untaken: Mapping[str, str] = field(default_factory=dict)
     """Why a Pod was not taken, by the uid of its record."""
     refused: str = ""
-    """Why an IsolationPod was not taken, since the last plan."""
+    """Why a pod was refused since the last plan."""
+    taken: bool = False
+    """Whether one was taken since."""
     doom: Doom = field(default_factory=Doom)
     """Whether its namespace is being deleted."""
 
@@ -46,7 +48,7 @@ class Memory:
         ``trying`` are the children that were tried, whether they are answered for or not.
         """
         self.untaken = {**self.untaken, **result.untaken}
-        self.refused = result.refused or self.refused
+        self.refused, self.taken = result.refused or self.refused, result.taken or self.taken
         done = [(*result.tried[child], applied.result) for child, applied in result.applied.items()]
         repaired = [action for action, over, made in done if put_right(action, over, made)]
         remade = [action for action, over, _ in done if made_again(action, over)]
@@ -59,7 +61,7 @@ class Memory:
     def hand_on(self, plan: Plan) -> None:
         """Take in what a plan hands on to the next one."""
         self.pacing, self.since, self.family, self.owed = plan.pacing, plan.since, plan.family, plan.owed
-        self.refused = ""  # the plan has reckoned with it
+        self.refused, self.taken = "", False  # the plan has reckoned with it
         # Of records that are no more, it is forgotten why their Pods were not taken.
         there = {entry.record.metadata.uid for entry in plan.entries}
         self.untaken = {uid: why for uid, why in self.untaken.items() if uid in there}

@@ -180,6 +180,8 @@ class Passes:
         now, known = self._time.monotonic(), memory.obstacles.known()
         if result.failures or result.made or not self._applier.busy(uid):  # else nobody has answered yet
             memory.doom = memory.doom.after(result.failures, now, self._random.random, made=result.made)
+        if result.refused and not (memory.refused or memory.pacing.refusals.why):  # the first: more are no news
+            log.warn("{name[0]}/{name[1]}: {why}", name=memory.name, why=result.refused)
         for child, obstacle in result.obstacles.items():
             if known.get(child) != obstacle:
                 log.warn("{name[0]}/{name[1]}: {why}", name=memory.name, why=obstacle.message)
@@ -214,6 +216,7 @@ class Passes:
             unseen_pods=unseen + cluster.records.expected(uid).count_unknown(now),
             untaken=memory.untaken,
             refused=memory.refused,
+            taken=memory.taken,
         )
 
 

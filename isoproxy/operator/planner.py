@@ -1,7 +1,7 @@
 """What to do next for one service: desired and observed in, actions out. No I/O, no clock, no randomness."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from isoproxy.model.isolationpod import Phase
 from isoproxy.observe.outcomes import Outcome
@@ -77,9 +77,9 @@ def plan(observed: Observed, now: float, jitter: float) -> Plan:
     actions += _orphans(observed, durations)
     available = any(entry.standing in (Standing.WARM, Standing.STOCKED) for entry in found)
     starved = not available and durations.lasted("starved", STARVED_SECONDS)
-    wake_after = durations.wake_after
-    if pace.failures and pace.retry_at > now:
-        wake_after = min(wake_after, pace.retry_at - now)
+    wake_after = min(durations.wake_after, pace.left(now))
+    if not pool.lacks:
+        pace = replace(pace, refusals=pace.refusals.settled())
     return Plan(
         actions=tuple(actions),
         entries=tuple(found),
@@ -114,7 +114,8 @@ def _pace(
             uid: _trouble(observed, entry) for uid, entry in current.items() if unused.ended_unused(observed, entry)
         },
         working=frozenset(uid for uid, entry in current.items() if _works(entry, durations)),
-        refused=_not_taken("IsolationPod", observed.refused) if observed.refused else "",
+        taken=observed.taken,
+        refused=observed.refused,
         now=now,
         jitter=jitter,
     )
@@ -123,11 +124,7 @@ def _pace(
 def _trouble(observed: Observed, entry: Entry) -> str:
     if entry.pod is not None:
         return unused.trouble(observed, entry) or "one has ended before it was used"
-    return _not_taken("Pod", observed.untaken.get(entry.record.metadata.uid, ""))
-
-
-def _not_taken(kind: str, why: str) -> str:
-    return f"the API server did not take the {kind}" + (f": {why}" if why else "")
+    return observed.untaken.get(entry.record.metadata.uid, "the API server did not take the Pod")
 
 
 def _works(entry: Entry, durations: Durations) -> bool:

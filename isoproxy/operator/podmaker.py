@@ -71,13 +71,7 @@ class PodMaker:
             if isinstance(error, ApiError):
                 if not _is_refusal(error):
                     raise
-                result.refused = _told(error, name, meta.name)
-                log.warn(
-                    "the IsolationPod {namespace}/{name} is refused: {error}",
-                    namespace=meta.namespace,
-                    name=name,
-                    error=error,
-                )
+                result.refused = _not_taken("IsolationPod", error, name, meta.name)
                 return None
             if error.may_have_happened and not self._is_seen(meta.uid, name):
                 self._cluster.records.expected(meta.uid).unknown(name, self._monotonic())
@@ -95,15 +89,18 @@ class PodMaker:
             # Strictly: what a user has misspelt in an object that the CRD leaves open is told, not left out.
             made = await self._api.create(PODS, manifests.pod(service, record), namespace=meta.namespace, strict=True)
         except ApiError as error:
-            result.untaken[meta.uid] = _told(error, meta.name, service.metadata.name)
+            why = result.untaken[meta.uid] = _not_taken("Pod", error, meta.name, service.metadata.name)
             if error.may_have_happened or isinstance(error, NamespaceTerminating):
                 raise
-            # A quota, or an admission policy: a record without its Pod is a failure that the planner slows down for,
-            # and must not hold up what else there is to do.
-            log.warn("the Pod of {meta.namespace}/{meta.name} is refused: {error}", meta=meta, error=error)
+            # A quota, or an admission policy: the planner slows down for that, and it must not hold up what else there
+            # is to do.
+            if _is_refusal(error):
+                result.refused = why
+            else:
+                log.warn("the Pod of {meta.namespace}/{meta.name} is not taken: {error}", meta=meta, error=error)
             return
         self._cluster.pods.wrote(parse(Pod, made), self._monotonic())
-        result.made = True
+        result.made = result.taken = True
 
 
 def _is_refusal(error: ApiError) -> bool:
@@ -111,6 +108,6 @@ def _is_refusal(error: ApiError) -> bool:
     return not (error.may_have_happened or error.refused or isinstance(error, _PASSING))
 
 
-def _told(error: ApiError, name: str, service: str) -> str:
+def _not_taken(kind: str, error: ApiError, name: str, service: str) -> str:
     """Return what the API server says without the pod's own name: one trouble, however many are not taken."""
-    return str(error.message or error).replace(name, f"{service}-*")
+    return f"the API server did not take the {kind}: {error.message or error}".replace(name, f"{service}-*")

@@ -16,7 +16,7 @@ OVERDUE_SECONDS = 60.0
 SURGE_PART = 4
 """A changed template is rolled out with one part in so many of the pool beside it, at least one pod."""
 
-Allowance = Callable[[int, float], int]
+Allowance = Callable[[int, int, float], int]
 
 
 class Pool:
@@ -50,7 +50,7 @@ class Pool:
         self.lacks = missing + len(self._starting) > 0
         missing -= self._observed.unseen_pods
         if allowance is not None and missing > 0:
-            paced = allowance(len(self._starting) + self._observed.unseen_pods, now)
+            paced = allowance(len(self._starting), self._observed.unseen_pods, now)
             actions += [MakePod(self._observed.service)] * max(0, min(missing, self._room, paced))
         if outdated:
             return actions + self._replace(missing)

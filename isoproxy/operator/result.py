@@ -11,8 +11,8 @@ class Result:
     """What came of a batch: ``failures`` are worth a back-off, ``obstacles`` are not to be tried again at once.
 
     ``tried`` has each child that was answered for: what was to be applied, and over what as it was seen. ``untaken``
-    has what the API server said of each Pod that it did not take, by the uid of its record; ``refused`` is what it said
-    of an IsolationPod. ``made`` is whether anything is new.
+    says of each Pod that was not taken why, by the uid of its record; ``refused`` says why a pod was refused, as by a
+    quota, and ``taken`` is whether one was taken. ``made`` is whether anything is new.
     """
 
     failures: list[Exception] = field(default_factory=list)
@@ -21,6 +21,7 @@ class Result:
     obstacles: dict[Child, Obstacle] = field(default_factory=dict)
     untaken: dict[str, str] = field(default_factory=dict)
     refused: str = ""
+    taken: bool = False
     made: bool = False
 
     def add(self, other: "Result") -> None:
@@ -31,4 +32,5 @@ class Result:
         self.obstacles |= other.obstacles
         self.untaken |= other.untaken
         self.refused = other.refused or self.refused
+        self.taken = other.taken or self.taken
         self.made = other.made or self.made

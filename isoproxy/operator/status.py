@@ -94,8 +94,8 @@ def _ready(observed: Observed, *, served: bool) -> Condition:
 
 
 def _progressing(observed: Observed, planned: Plan) -> Condition:
-    if observed.pacing.failures:
-        message = f"{observed.pacing.failures} failures in a row: pods are made ever more rarely"
+    if observed.pacing.in_a_row:
+        message = f"{observed.pacing.in_a_row} failures in a row: pods are made ever more rarely"
         return _condition("Progressing", "True", "BackingOff", message)
     changing = any(isinstance(action, MakePod | Recall) for action in planned.actions)
     if changing or observed.unseen_pods or any(entry.standing is Standing.STARTING for entry in planned.entries):

@@ -37,8 +37,7 @@ def troubles(observed: Observed, entries: tuple[Entry, ...], now: datetime) -> l
     met = [(child, observed.obstacles[child]) for child in Child if child in observed.obstacles]
     found = [Trouble(obstacle.reason, obstacle.message, cause=child.name) for child, obstacle in met]
     failing = next((why for entry in entries if (why := unused.trouble(observed, entry))), "")
-    if failing or observed.pacing.failures:
-        why = failing or observed.pacing.trouble
+    if why := failing or observed.pacing.why:
         found.append(Trouble("PodsFailing", f"pods do not start: {why}", cause=why.partition(":")[0]))
     found += _of_proxies(observed, now)
     proxies = observed.proxies.values()

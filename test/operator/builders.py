@@ -184,6 +184,7 @@ class Scene:
         self.stand()
         self.unseen_pods = 0
         self.refused = ""
+        self.taken = False
         self.now = 1000.0
         self.jitter = 0.0
         self.pacing = Pacing()
@@ -294,6 +295,7 @@ class Scene:
             since=self.since,
             unseen_pods=self.unseen_pods,
             refused=self.refused,
+            taken=self.taken,
         )
 
     def _proxy(self, instance: str, verdict: Verdict, words: dict[str, Any]) -> Proxy:

@@ -6,7 +6,15 @@ import pytest
 
 from isoproxy.model.isolationpod import Phase
 from isoproxy.operator import pacing
-from isoproxy.operator.pacing import FIRST_WINDOW, MOST_DELAY, PROOF_SECONDS, PROVEN_WINDOW, Pacing
+from isoproxy.operator.pacing import (
+    FIRST_WINDOW,
+    MOST_DELAY,
+    MOST_DELAY_REFUSED,
+    PROOF_SECONDS,
+    PROVEN_WINDOW,
+    Pacing,
+    Refusals,
+)
 from test.operator.builders import Scene, made, pod
 
 NOW = 1000.0
@@ -21,6 +29,8 @@ def learn(
     template: str = "t",
     now: float = NOW,
     jitter: float = 0.0,
+    taken: bool = False,
+    refused: str = "",
 ) -> Pacing:
     """What the pods seen now teach; each letter is the uid of one."""
     return pacing.update(
@@ -29,6 +39,8 @@ def learn(
         seen=frozenset(failed + working + other),
         failed=dict.fromkeys(failed, "Error"),
         working=frozenset(working),
+        taken=taken,
+        refused=refused,
         now=now,
         jitter=jitter,
     )
@@ -37,15 +49,15 @@ def learn(
 class TestBackOff:
     def test_a_first_window_bounds_what_starts_at_once_and_a_wider_one_does_once_some_work(self) -> None:
         fresh = learn(Pacing())
-        assert [fresh.allowance(starting, NOW) for starting in (0, 5, 8, 20)] == [FIRST_WINDOW, 3, 0, 0]
+        assert [fresh.allowance(starting, 0, NOW) for starting in (0, 5, 8, 20)] == [FIRST_WINDOW, 3, 0, 0]
         proven = learn(fresh, working="a")
-        assert proven.allowance(0, NOW) == PROVEN_WINDOW
+        assert proven.allowance(0, 0, NOW) == PROVEN_WINDOW
 
     def test_after_a_failure_one_is_tried_at_a_time_after_a_while(self) -> None:
         failed = learn(Pacing(), failed="a")
-        assert failed.allowance(0, NOW) == 0
-        assert failed.allowance(0, failed.retry_at) == 1
-        assert failed.allowance(1, failed.retry_at) == 0
+        assert failed.allowance(0, 0, NOW) == 0
+        assert failed.allowance(0, 0, failed.retry_at) == 1
+        assert failed.allowance(1, 0, failed.retry_at) == 0
         assert failed.trouble == "Error"
 
     def test_each_failure_in_a_row_is_waited_for_longer_up_to_a_bound(self) -> None:
@@ -78,7 +90,7 @@ class TestBackOff:
         known = learn(learn(Pacing(), failed="a"), failed="b")
         works = learn(known, working="c")
         assert (works.failures, works.retry_at, works.trouble) == (0, 0.0, "")
-        assert works.allowance(0, NOW) == PROVEN_WINDOW
+        assert works.allowance(0, 0, NOW) == PROVEN_WINDOW
 
     def test_those_that_worked_before_prove_nothing_about_those_that_fail_now(self) -> None:
         known = learn(Pacing(), working="xyz")
@@ -99,6 +111,79 @@ class TestBackOff:
         known = learn(learn(Pacing(), failed="ab", other="c"), working="d")
         known = learn(known, other="z")
         assert known.counted == known.proved == frozenset()
+
+
+def tries(known: Pacing) -> int:
+    """How many may be begun as soon as any may."""
+    return known.allowance(0, 0, max(NOW, known.refusals.until))
+
+
+class TestRefusals:
+    def test_of_refusals_one_that_works_proves_nothing(self) -> None:
+        known = learn(learn(Pacing(), working="a"), refused="quota")
+        known = learn(known, working="ab")
+        assert (known.failures, known.in_a_row, known.why) == (0, 1, "quota")
+        assert (known.allowance(0, 0, NOW), tries(known)) == (0, 1)
+
+    def test_one_that_is_being_made_is_waited_for_and_one_that_starts_is_not(self) -> None:
+        known = learn(learn(Pacing(), working="a"), refused="quota")
+        assert known.allowance(0, 1, known.refusals.until) == 0
+        assert known.allowance(5, 0, known.refusals.until) == 1
+
+    def test_the_bound_on_what_starts_at_once_stands_beside_that_on_what_is_refused(self) -> None:
+        known = learn(Pacing(), refused="quota")
+        assert known.allowance(FIRST_WINDOW, 0, known.refusals.until) == 0
+
+    def test_each_refusal_in_a_row_is_waited_for_longer_up_to_a_bound(self) -> None:
+        known, now, delays = Pacing(), NOW, []
+        for _ in range(12):
+            known = learn(known, refused="quota", now=now)
+            delays.append(known.refusals.until - now)
+            now = known.refusals.until
+        assert delays[:3] == [0.5, 1.0, 2.0]
+        assert delays[-1] == MOST_DELAY_REFUSED / 2
+
+    def test_refusals_are_spread_by_jitter(self) -> None:
+        delays = {learn(Pacing(), refused="quota", jitter=jitter).refusals.until for jitter in (0.0, 0.5, 0.999)}
+        assert len(delays) == 3
+
+    def test_refusals_of_one_batch_count_as_one(self) -> None:
+        once = learn(Pacing(), refused="quota")
+        assert learn(once, refused="quota", now=once.refusals.until - 0.1) == once
+
+    def test_after_one_that_is_taken_twice_as_many_are_tried_until_there_is_no_bound_any_more(self) -> None:
+        known = learn(learn(Pacing(), working="a"), refused="quota")
+        counts = [tries(known := learn(known, taken=True)) for _ in range(4)]
+        assert counts == [2, 4, 8, PROVEN_WINDOW]
+        assert known.refusals == Refusals()
+
+    def test_a_refusal_after_one_that_was_taken_is_the_first_again(self) -> None:
+        known, now = Pacing(), NOW
+        for _ in range(5):
+            known = learn(known, refused="quota", now=now)
+            now = known.refusals.until
+        known = learn(learn(known, taken=True, now=now), taken=True, refused="quota", now=now)
+        assert (known.refusals.count, known.refusals.window) == (1, 1)
+        assert known.refusals.until - now == 0.5
+
+    def test_a_late_refusal_of_a_batch_that_was_taken_in_part_leaves_one_try(self) -> None:
+        known = learn(Pacing(), taken=True, refused="quota")
+        known = learn(known, taken=True, refused="quota")
+        assert tries(known) == 1
+
+    def test_refusals_are_of_any_template(self) -> None:
+        known = learn(Pacing(), refused="quota")
+        assert learn(known, template="u") == Pacing(template="u", refusals=known.refusals)
+
+    def test_what_was_refused_is_over_when_all_is_there_and_the_last_one_was_taken(self) -> None:
+        scene = Scene(replicas=2)
+        scene.refused = "quota"
+        assert scene.plan().pacing.why == "quota"
+        scene.refused = ""
+        scene.warm(2)
+        assert scene.plan().pacing.why == "quota", "who asks for fewer has not been given any"
+        scene.taken = True
+        assert scene.plan().pacing.refusals == Refusals()
 
 
 class TestWhatCounts:
@@ -181,14 +266,15 @@ class TestWhatCounts:
         scene.starting()
         assert scene.plan().wake_after > 5
 
-    def test_one_that_is_refused_is_a_failure_and_those_of_its_batch_are_the_same_one(self) -> None:
+    def test_a_plan_makes_one_at_a_time_of_what_is_refused_and_asks_to_be_woken_for_it(self) -> None:
         scene = Scene(replicas=5)
         scene.refused = "exceeded quota"
         planned = scene.plan()
-        assert (planned.pacing.failures, made(planned)) == (1, 0)
-        assert planned.pacing.trouble == "the API server did not take the IsolationPod: exceeded quota"
-        assert scene.plan().pacing.failures == 1
-        assert scene.wait(1).plan().pacing.failures == 2
+        assert (planned.pacing.why, planned.pacing.in_a_row, made(planned)) == ("exceeded quota", 1, 0)
+        assert planned.wake_after == 0.5
+        assert scene.plan().pacing.in_a_row == 1
+        scene.refused = ""
+        assert made(scene.wait(0.5).plan()) == 1
 
     def test_a_failure_always_has_a_word(self) -> None:
         scene = Scene(replicas=1)

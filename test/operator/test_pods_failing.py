@@ -1,5 +1,8 @@
 """Pods that fail, and that are not even taken: how often the control loop tries, and what it says of them."""
 
+import pytest
+from twisted.logger import LogLevel, capturedLogs
+
 from isoproxy.kube.errors import ApiError, Forbidden
 from isoproxy.kube.resources import DEDICATED_SERVICES, ISOLATION_PODS, PODS, Json, Resource
 from test.fuzz.failures import told_in_lines
@@ -157,3 +160,38 @@ def test_failures_are_told_as_long_as_pods_are_lacked_and_are_remembered_for_the
     before = world.api.count("create", "pods")
     world.settle(5)
     assert world.api.count("create", "pods") - before <= 1, "as if none had failed"
+
+
+@pytest.mark.parametrize("resource", [ISOLATION_PODS, PODS])
+def test_a_quota_makes_no_storm_however_many_clients_come_and_go(world: World, resource: Resource) -> None:
+    """Each client that a pod serves proves the pods to work, and says nothing about what the quota leaves."""
+    quota, refused = 20, []
+
+    def full(verb: str, about: Resource, name: str) -> None:
+        if verb == "create" and about is resource and len(world.all(resource)) >= quota:
+            refused.append(name)
+            raise Forbidden(403, message=f"{name} is forbidden: exceeded quota")
+
+    world.api.before = full
+    service = world.service(replicas=60)
+    world.settle(5)
+    served, serving = 0, set[str]()
+    with capturedLogs() as logged:
+        for second in range(60):
+            if second == 30:
+                refused.clear()
+            world.proxy(service, "pod-1", held=str(quota))
+            for record in world.assigned("pod-1"):
+                if record["status"]["phase"] == "InUse" and record["metadata"]["name"] in serving:
+                    world.write_phase(record, "Released")
+            serving = {one["metadata"]["name"] for one in world.assigned("pod-1") if one["status"]["phase"] == "InUse"}
+            idle = [one for one in world.assigned("pod-1") if one["status"]["phase"] == "Idle"]
+            if idle:
+                world.write_phase(idle[0], "InUse")
+                served += second >= 30
+            world.settle(1, step=0.25)
+    assert served >= 20, "what clients leave is not made again"
+    assert len(refused) <= 60, "more than two for each client"
+    warnings = [event for event in logged if event["log_level"] is LogLevel.warn]
+    assert len(warnings) <= 3
+    assert world.condition("Degraded")["reason"] == "PodsFailing"
