@@ -1,8 +1,9 @@
 """A proxy instance's Lease: the proof that it lives, and what it says of its demand and stock."""
 
 import re
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from isoproxy.model import names
 from isoproxy.model.metadata import ObjectMeta
@@ -14,6 +15,8 @@ LEASE_SECONDS = 15
 RENEW_SECONDS = 5
 LONGEST_GRACE_SECONDS = 7 * 24 * 3600
 """What no proxy can be set up to go past: a Lease that says more is not believed."""
+MOST_INSTANCE = 63
+"""Characters of an instance's name, as of any label's value."""
 MOST_LISTEN = 280
 """Characters of an address and its port, as long as the CRD of DedicatedServices takes."""
 MOST_ERROR = 256
@@ -21,11 +24,19 @@ MOST_ERROR = 256
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
+def _possible(instance: str) -> str:
+    # Anybody may write a MiB of it, on however many.
+    return instance if len(instance) <= MOST_INSTANCE else ""
+
+
 @model
 class LeaseSpec:
-    """``coordination.k8s.io/v1`` LeaseSpec; renewTime is for people: expiry is judged by resourceVersion."""
+    """``coordination.k8s.io/v1`` LeaseSpec; renewTime is for people: expiry is judged by resourceVersion.
 
-    holder_identity: str = ""
+    A holder that is longer than an instance's name can be reads as none.
+    """
+
+    holder_identity: Annotated[str, AfterValidator(_possible)] = ""
     lease_duration_seconds: int = LEASE_SECONDS
 
 

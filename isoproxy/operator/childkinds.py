@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pydantic import Field
 
@@ -20,17 +20,17 @@ from isoproxy.kube.resources import (
 )
 from isoproxy.model import names
 from isoproxy.model.dedicatedservice import DedicatedService
-from isoproxy.model.metadata import ObjectMeta, OwnerReference
+from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import Json, model, parse
 from isoproxy.model.pod import SaidCondition
 from isoproxy.model.proxies import CLIENTS, ProxyImage
 from isoproxy.operator.actions import Child
+from isoproxy.operator.kept import trimmed
 from isoproxy.operator.observed import ChildObject
 
-MAX_OWNERS = 10
 MAX_ANNOTATIONS = 100
 MAX_VALUE = 100  # characters of an annotation; of a longer one a fingerprint is kept, which changes whenever it does
-MAX_NAME = 253  # characters, as Kubernetes has it
+_OWNER = "DedicatedService"
 _OUR_LABELS = frozenset(
     (
         names.LABEL_SERVICE,
@@ -130,7 +130,7 @@ def is_own(child: Child, said: Json, seen: ObjectMeta) -> bool:
     uid: str = said["labels"][names.LABEL_SERVICE_UID]
     if child is Child.NETWORK_POLICY and not seen.owner_references:
         return seen.service_uid == uid  # garbage collection must not know it: it has no owner
-    return seen.owner_uid("DedicatedService") == uid
+    return seen.owner_uid(_OWNER) == uid
 
 
 def find(child: Child, service: DedicatedService, among: Iterable[ChildObject]) -> ChildObject | None:
@@ -149,18 +149,10 @@ def parse_child(obj: Json) -> ChildObject:
 
 
 def _trimmed(meta: ObjectMeta) -> ObjectMeta:
-    """Leave out what nothing is decided by: whoever may make such objects may write a MiB of it on each."""
-    owners = sorted(meta.owner_references, key=lambda owner: owner.kind != "DedicatedService")[:MAX_OWNERS]
-    kept = sorted(meta.annotations.items())[:MAX_ANNOTATIONS] if meta.owner_uid("DedicatedService") else ()
-    return replace(
-        meta,
-        labels={key: value for key, value in meta.labels.items() if key in _OUR_LABELS},
-        annotations={key: value if len(value) <= MAX_VALUE else fingerprint({key: value}) for key, value in kept},
-        owner_references=tuple(
-            OwnerReference(owner.kind[:MAX_NAME], owner.name[:MAX_NAME], owner.uid[:MAX_NAME], "", owner.controller)
-            for owner in owners
-        ),
-    )
+    """Return what is kept of a child; of a service's own any annotations, for users may ask for any."""
+    kept = sorted(meta.annotations.items())[:MAX_ANNOTATIONS] if meta.owner_uid(_OWNER) else ()
+    annotations = {key: value if len(value) <= MAX_VALUE else fingerprint({key: value}) for key, value in kept}
+    return trimmed(meta, labels=_OUR_LABELS, annotations=annotations, owner=_OWNER)
 
 
 def fingerprint(part: Json) -> str:

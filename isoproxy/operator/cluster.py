@@ -24,7 +24,7 @@ from isoproxy.model.parsing import parser
 from isoproxy.model.pod import Pod
 from isoproxy.model.proxies import ProxyImage
 from isoproxy.model.proxylease import ProxyLease
-from isoproxy.operator import childkinds
+from isoproxy.operator import childkinds, kept
 from isoproxy.operator.coverage import Coverage
 from isoproxy.operator.expectations import Expectations, HasMetadata
 from isoproxy.operator.observed import ChildObject
@@ -32,10 +32,18 @@ from isoproxy.operator.observed import ChildObject
 T = TypeVar("T", bound=HasMetadata)
 
 
-class Kind(Generic[T]):
-    """The objects of one kind by service uid, and the writes to them that are not seen yet."""
+def _whole(item: T) -> T:
+    return item
 
-    def __init__(self) -> None:
+
+class Kind(Generic[T]):
+    """The objects of one kind by service uid, and the writes to them that are not seen yet.
+
+    ``keep`` makes of an object what is kept of it: of what the watch shows and of what a write answers alike.
+    """
+
+    def __init__(self, keep: Callable[[T], T] = _whole) -> None:
+        self.keep = keep
         self._seen: dict[str, dict[Key, T]] = {}
         self._expected: dict[str, Expectations[T]] = {}
         self._cursors: dict[str | None, Callable[[], str | None]] = {}
@@ -67,7 +75,7 @@ class Kind(Generic[T]):
 
     def wrote(self, result: T, now: float) -> None:
         """Expect what the API server answered to a create or patch."""
-        self.expected(result.metadata.service_uid).wrote(result, now)
+        self.expected(result.metadata.service_uid).wrote(self.keep(result), now)
 
     def deleted(self, seen: T, now: float) -> None:
         """Expect that an object is no more."""
@@ -121,10 +129,10 @@ class Cluster:
         self._jitter = jitter
         self._on_change = on_change
         self.services: dict[str, DedicatedService | InvalidService] = {}
-        self.records: Kind[IsolationPod] = Kind()
-        self.pods: Kind[Pod] = Kind()
-        self.leases: Kind[ProxyLease] = Kind()
-        self.proxy_pods: Kind[Pod] = Kind()
+        self.records: Kind[IsolationPod] = Kind(kept.record)
+        self.pods: Kind[Pod] = Kind(kept.pod)
+        self.leases: Kind[ProxyLease] = Kind(kept.lease)
+        self.proxy_pods: Kind[Pod] = Kind(kept.proxy_pod)
         self._deploys_proxies = proxy_image is not None
         self.children: dict[Resource, Kind[ChildObject]] = {
             resource: Kind() for resource in childkinds.resources(proxy_image)
@@ -175,7 +183,10 @@ class Cluster:
         namespace: str | None,
         selector: str,
     ) -> None:
-        reflector = self._watch(resource, parse_one, partial(self._take, kind), namespace, selector)
+        def parsed(obj: Json) -> Any:
+            return kind.keep(parse_one(obj))
+
+        reflector = self._watch(resource, parsed, partial(self._take, kind), namespace, selector)
         kind.follow(namespace, lambda: reflector.cursor)
 
     def _watch(

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 
 from isoproxy.kube.api import KubeApi
 from isoproxy.kube.errors import KubeError, NotFound
-from isoproxy.kube.resources import DEDICATED_SERVICES, LEASES, PODS
+from isoproxy.kube.resources import DEDICATED_SERVICES, LEASES, PODS, Json
 from isoproxy.model import names
 from isoproxy.model.dedicatedservice import DedicatedService
 from isoproxy.model.isolationpod import IsolationPod
@@ -15,7 +15,7 @@ from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.names import ServiceKey
 from isoproxy.model.parsing import parse
 from isoproxy.model.proxylease import ProxyLease
-from isoproxy.operator import belonging
+from isoproxy.operator import belonging, kept
 from isoproxy.operator.actions import Action, DeleteLease
 from isoproxy.operator.cluster import Cluster
 from isoproxy.operator.leftovers import Leftovers, by_service
@@ -71,7 +71,7 @@ class Housekeeping:
         lease: ProxyLease | None
         try:
             found = await self._api.get(LEASES, names.lease_name(key.service, key.instance), namespace=key.namespace)
-            lease = parse(ProxyLease, found)
+            lease = kept.lease(parse(ProxyLease, found))
         except NotFound:
             lease = None
         except (KubeError, ValueError) as error:
@@ -129,8 +129,9 @@ class Housekeeping:
 
     async def _has_pods(self, namespace: str, uid: str) -> bool:
         """Whether there are pods of a service, also where the watch that tells of them hangs."""
-        listed = await self._api.list(PODS, namespace=namespace, label_selector=f"{names.LABEL_SERVICE_UID}={uid}")
-        return any(parse(ObjectMeta, found["metadata"]).owner_uid("IsolationPod") for found in listed.items)
+        selector = f"{names.LABEL_SERVICE_UID}={uid}"
+        listed = await self._api.list(PODS, namespace=namespace, label_selector=selector, keep=_is_recorded)
+        return any(listed.items)
 
     async def _exists(self, namespace: str, name: str, uid: str) -> bool:
         try:
@@ -139,6 +140,10 @@ class Housekeeping:
             return False
         meta = parse(ObjectMeta, found["metadata"])
         return meta.uid == uid and meta.deletion_timestamp is None
+
+
+def _is_recorded(pod: Json) -> bool:
+    return parse(ObjectMeta, pod["metadata"]).owner_uid("IsolationPod") != ""
 
 
 def _lease_key(lease: ProxyLease) -> ProxyKey:

@@ -297,6 +297,17 @@ class TestLease:
     def test_is_named_as_one_of_a_proxy_is(self) -> None:
         assert self.made().well_formed
 
+    def test_that_no_instance_can_hold_is_nobodys(self) -> None:
+        def held(instance: str) -> ProxyLease:
+            return parse(
+                ProxyLease, lease_manifest(service_name="s", service_uid="u", instance=instance, annotations={})
+            )
+
+        assert held("x" * 63).instance == "x" * 63
+        assert held("x" * 63).well_formed
+        assert held("x" * 64).instance == ""
+        assert not held("x" * 64).well_formed
+
     def test_goes_with_its_service(self) -> None:
         assert self.made().metadata.owner_uid("DedicatedService") == "u"
 

@@ -3,8 +3,9 @@
 from isoproxy.model.parsing import Json
 from isoproxy.model.proxies import ProxyImage
 from isoproxy.operator.belonging import made_for
-from isoproxy.operator.childkinds import MAX_ANNOTATIONS, MAX_NAME, MAX_OWNERS, MAX_VALUE, parse_child
+from isoproxy.operator.childkinds import MAX_ANNOTATIONS, MAX_VALUE, parse_child
 from isoproxy.operator.family import family
+from isoproxy.operator.kept import MAX_NAME, MAX_OWNERS
 from isoproxy.operator.observed import ChildObject, Observed
 from test.operator.builders import SERVICE_UID, service
 

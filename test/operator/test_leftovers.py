@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from isoproxy.kube.api import ListResult
 from isoproxy.kube.resources import CONFIG_MAPS, DEDICATED_SERVICES, NETWORK_POLICIES, PODS, Json, Resource
 from isoproxy.model.metadata import ObjectMeta, OwnerReference
 from isoproxy.model.names import ServiceKey
@@ -12,6 +13,7 @@ from isoproxy.model.ownership import owner
 from isoproxy.operator.actions import DeleteChild, DeleteOrphan, End
 from isoproxy.operator.leftovers import Leftovers, by_service
 from isoproxy.operator.observed import ChildObject
+from test.memoryapi import MemoryApi
 from test.operator.builders import NAMESPACE, SERVICE, SERVICE_UID, pod, record
 from test.operator.reconciling import World, names_of
 
@@ -123,6 +125,36 @@ def test_a_wall_stays_around_pods_that_only_a_read_shows() -> None:
     assert left.ends(walled=True) == []
     [without] = found(settings()).values()
     assert not without.seems_empty
+
+
+class Lists(MemoryApi):
+    """A client that counts the objects of lists that it had to hand out whole."""
+
+    whole = 0
+
+    async def list(self, resource: Resource, **options: Any) -> ListResult:
+        listed = await super().list(resource, **options)
+        self.whole += len(listed.items) if options.get("keep") is None else 0
+        return listed
+
+
+def test_the_pods_that_keep_a_wall_are_not_held_whole(world: World) -> None:
+    world.operators.pop().stopService()
+    lists = Lists(world.core, world.clock)
+    world.start_operator(lists)
+    of = world.service(replicas=0)
+    world.settle()
+    spec = {"containers": [{"name": "c", "image": "i"}]}
+    for number in range(3):  # no pods of ours: the wall seems to be around nobody
+        somebodys = labelled(of["metadata"]["uid"], f"somebodys-{number}")
+        somebodys["metadata"]["labels"].pop("soh.re/role")
+        world.do(world.hand.create(PODS, somebodys | {"spec": spec}, namespace="n"))
+    before = lists.count("list", "pods")
+    world.do(world.hand.delete(DEDICATED_SERVICES, "s", namespace="n"))
+    world.settle(10)
+    assert lists.count("list", "pods") > before
+    assert lists.whole == 0
+    assert world.all(NETWORK_POLICIES) == []
 
 
 def hold(world: World, *finalizers: str) -> None:
