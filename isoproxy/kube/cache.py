@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from isoproxy.kube.api import WatchEvent
+from isoproxy.kube.errors import describe
 from isoproxy.kube.resources import Json
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ class Listed(Generic[T]):
     key: Key
     version: Version
     item: T | None = None
-    error: Exception | None = None
+    error: str = ""
 
 
 class Cache(Generic[T]):
@@ -47,7 +48,7 @@ class Cache(Generic[T]):
     cannot be understood is not gone.
     """
 
-    def __init__(self, parse: Callable[[Json], T], refused: Callable[[Key, Version, Exception], None]) -> None:
+    def __init__(self, parse: Callable[[Json], T], refused: Callable[[Key, Version, str], None]) -> None:
         self._parse = parse
         self._refused = refused
         self._items: dict[Key, T] = {}
@@ -76,7 +77,7 @@ class Cache(Generic[T]):
         for key in [key for key in self._items if key not in listed]:
             yield self._remove(key)
         for one in listed.values():
-            if one.item is not None or one.error is not None:
+            if one.item is not None or one.error:
                 yield from self._put(one)
         self.cursor = resource_version
 
@@ -101,7 +102,7 @@ class Cache(Generic[T]):
         try:
             return Listed(key, version, item=self._parse(item))
         except Exception as error:  # whatever it is, it must cost no more than this one object
-            return Listed(key, version, error=error)
+            return Listed(key, version, error=describe(error))
 
     def _put(self, found: Listed[T]) -> Iterator[Change[T]]:
         key, version = found.key, found.version
@@ -109,7 +110,7 @@ class Cache(Generic[T]):
         if known is not None and known.uid != version.uid:
             yield self._remove(key)
         if found.item is None:
-            if self._unparsed.get(key) != version and found.error is not None:
+            if self._unparsed.get(key) != version:
                 self._unparsed[key] = version
                 self._refused(key, version, found.error)
             return

@@ -231,3 +231,11 @@ def _seconds(value: object) -> float | None:
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return float(min(value, MAX_SECONDS))
     return None
+
+
+MAX_DESCRIPTION = 500  # characters
+
+
+def describe(error: Exception) -> str:
+    """Return what is logged of an error, which keeps nothing of what it met with."""
+    return f"{type(error).__name__}: {error}"[:MAX_DESCRIPTION]

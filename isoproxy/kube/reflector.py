@@ -22,6 +22,7 @@ from isoproxy.kube.errors import (
     WatchBroken,
     WatchEnded,
     WatchExpired,
+    describe,
 )
 from isoproxy.kube.resources import Json, Resource
 from isoproxy.kube.retry import full_jitter
@@ -41,7 +42,6 @@ UNREACHABLE_PAUSE = 5.0  # seconds
 FAILURES_WHEN_BACK = 3  # how many a server that can be reached again is counted, however long it was away
 REFUSALS = (Unauthorized, Forbidden, NotFound)  # of a list: rights, or what there is, are no passing trouble
 REMIND_SECONDS = 600.0  # a list that is refused again and again is a line in the log so often
-MAX_DESCRIPTION = 500  # characters of an error that are logged
 
 
 class Reflector(Generic[T]):
@@ -239,18 +239,18 @@ class Reflector(Generic[T]):
             "watching {kind}{where}: {error}; trying again in {delay:.1f} s",
             kind=self._resource.kind,
             where=f" in {self._namespace}" if self._namespace is not None else "",
-            error=_describe(error),
+            error=describe(error),
             delay=delay,
         )
 
-    def _refused(self, key: Key, version: Version, error: Exception) -> None:
+    def _refused(self, key: Key, version: Version, error: str) -> None:
         log.warn(
             "{kind} {namespace}/{name} at {version} is left out: {error}",
             kind=self._resource.kind,
             namespace=key[0],
             name=key[1],
             version=version.resource_version,
-            error=_describe(error),
+            error=error,
         )
 
     def _tell(self, changes: Iterable[Change[T]]) -> None:
@@ -275,7 +275,3 @@ def _leaves_cursor(error: Exception) -> bool:
     if isinstance(error, ApiError):
         return isinstance(error, TooManyRequests)
     return isinstance(error, KubeError)
-
-
-def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:MAX_DESCRIPTION]
