@@ -159,7 +159,10 @@ class Applier:
         except Exception as error:
             if not isinstance(error, KubeError | InvalidObject):
                 log.failure("{action} failed", action=type(action).__name__)
-            result.failures.append(error)
+            if _is_setback(action, error):
+                result.setbacks.append(error)
+            else:
+                result.failures.append(error)
         self._results[uid].add(result)
 
     async def _apply_child(self, action: ApplyChild, over: ChildObject | None, uid: str, result: Result) -> None:
@@ -240,3 +243,8 @@ class Applier:
         await self._api.delete(
             LEASES, meta.name, namespace=meta.namespace, uid=meta.uid, resource_version=meta.resource_version
         )
+
+
+def _is_setback(action: Action, error: Exception) -> bool:
+    """Whether it is for the next pods alone to wait; that a namespace goes is for all of its service to know."""
+    return isinstance(action, MakePod) and isinstance(error, KubeError) and not isinstance(error, NamespaceTerminating)

@@ -1,5 +1,6 @@
 """What one service's next pass is given back from the last."""
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from isoproxy.operator.obstacles import Obstacles
 from isoproxy.operator.pacing import Pacing
 from isoproxy.operator.planner import Plan
 from isoproxy.operator.result import Result
+from isoproxy.operator.setbacks import Setbacks
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class Memory:
     """Why a pod was refused since the last plan."""
     taken: bool = False
     """Whether one was taken since."""
+    setbacks: Setbacks = field(default_factory=Setbacks)
     doom: Doom = field(default_factory=Doom)
     """Whether its namespace is being deleted."""
 
@@ -72,8 +75,8 @@ class Memory:
         self.applied = {child: one for child, one in self.applied.items() if one.result.metadata.uid not in uids}
 
     def pause_left(self, now: float) -> float:
-        """Return in how many seconds the next child may be put right, or made, again; inf: none has to wait."""
-        return min(self.contests.left(now), self.losses.left(now))
+        """Return in how many seconds the next child may be put right, or that or a pod made again; inf: none waits."""
+        return min(self.contests.left(now), self.losses.left(now), self.setbacks.left(now) or math.inf)
 
     def known_obstacles(self, service: DedicatedService, now: float) -> dict[Child, Obstacle]:
         """Return what is in the way as users see it: what is just being tried again, or undone by others, still is."""

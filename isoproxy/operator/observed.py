@@ -105,7 +105,8 @@ class Observed:
     ``pods`` and ``proxies`` are keyed by name and by instance; ``since`` tells from when (monotonic seconds) each fact
     has held; ``being_made`` are the names of pods whose making is under way; ``unseen_pods`` counts those of them, and
     creations of unknown outcome, whose records are not seen; ``untaken`` says why a Pod was not taken, by the uid of
-    its record, ``refused`` why one was refused since the plan before, and ``taken`` is whether one was taken since.
+    its record, ``refused`` why one was refused since the plan before, and ``taken`` is whether one was taken since;
+    ``paused`` is whether none is to be made yet.
     ``obstacles`` are of children not to
     be tried again yet, ``contested`` are those not to be put right again yet, ``remade`` those not to be made again
     yet; ``family`` is what the last pass found them to be, ``owed`` how much of a pod it found each proxy's queue to be
@@ -133,6 +134,7 @@ class Observed:
     untaken: Mapping[str, str] = field(default_factory=dict)
     refused: str = ""
     taken: bool = False
+    paused: bool = False
 
     def awaits_pod(self, record: IsolationPod) -> bool:
         """Whether the record's Pod is just being made: it may come whatever becomes of the record."""

@@ -178,8 +178,13 @@ class Passes:
 
     def _learn(self, memory: Memory, uid: str, result: Result, *, trying: Collection[Child]) -> None:
         now, known = self._time.monotonic(), memory.obstacles.known()
-        if result.failures or result.made or not self._applier.busy(uid):  # else nobody has answered yet
-            memory.doom = memory.doom.after(result.failures, now, self._random.random, made=result.made)
+        if result.met or result.made or not self._applier.busy(uid):  # else nobody has answered yet
+            memory.doom = memory.doom.after(result.met, now, self._random.random, made=result.made)
+        before = memory.setbacks
+        memory.setbacks = before.after(result.setbacks, now, self._random.random, taken=result.taken)
+        if memory.setbacks.count > before.count:
+            why, delay = result.setbacks[0], memory.setbacks.left(now)
+            log.warn("{name[0]}/{name[1]}: {why}; making pods again in {d:.1f} s", name=memory.name, why=why, d=delay)
         if result.refused and not (memory.refused or memory.pacing.refusals.why):  # the first: more are no news
             log.warn("{name[0]}/{name[1]}: {why}", name=memory.name, why=result.refused)
         for child, obstacle in result.obstacles.items():
@@ -217,6 +222,7 @@ class Passes:
             untaken=memory.untaken,
             refused=memory.refused,
             taken=memory.taken,
+            paused=memory.setbacks.left(now) > 0,
         )
 
 

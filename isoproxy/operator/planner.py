@@ -71,8 +71,9 @@ def plan(observed: Observed, now: float, jitter: float) -> Plan:
     actions: list[Action] = [*upbringing.applies]
     actions += _losses(found)
     # No pod is made until the wall around it stands.
+    may_make = upbringing.walled and not observed.paused
     pool = Pool(observed, found, durations, kin.template)
-    actions += pool.actions(pace.allowance if upbringing.walled else None, now)
+    actions += pool.actions(pace.allowance if may_make else None, now)
     actions += _ends(found)
     actions += _orphans(observed, durations)
     available = any(entry.standing in (Standing.WARM, Standing.STOCKED) for entry in found)

@@ -9,15 +9,12 @@ import txaio
 from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from isoproxy.kube.errors import KubeError, NotSent, UnknownOutcome
-from isoproxy.kube.retry import full_jitter
+from isoproxy.kube.errors import KubeError
 from isoproxy.model.parsing import InvalidObject
+from isoproxy.operator.setbacks import backoff
 
 log = txaio.make_logger()
 
-MOST_BACKOFF = 30.0
-MOST_BACKOFF_UNREACHED = 5.0
-"""Where the API server did not hear of it, or was not heard: a server that is back is not to be waited for."""
 CONCURRENCY = 64
 """Bounds who observes and plans, and waits for answers; how much is asked at once, bounds whoever asks."""
 
@@ -105,9 +102,7 @@ class Workqueue:
         except Exception as error:
             called = self._called(key)
             entry.failures += 1
-            unreached = isinstance(error, NotSent | UnknownOutcome)
-            ceiling = MOST_BACKOFF_UNREACHED if unreached else MOST_BACKOFF
-            delay = full_jitter(entry.failures, self._jitter, ceiling=ceiling)
+            delay = backoff(entry.failures, error, self._jitter)
             entry.not_before = self._clock.seconds() + delay
             if isinstance(error, KubeError | InvalidObject):  # what an API server said; the rest is a fault of ours
                 log.warn("{called}: {error}; trying again in {delay:.1f} s", called=called, error=error, delay=delay)

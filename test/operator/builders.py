@@ -185,6 +185,7 @@ class Scene:
         self.unseen_pods = 0
         self.refused = ""
         self.taken = False
+        self.paused = False
         self.now = 1000.0
         self.jitter = 0.0
         self.pacing = Pacing()
@@ -296,6 +297,7 @@ class Scene:
             unseen_pods=self.unseen_pods,
             refused=self.refused,
             taken=self.taken,
+            paused=self.paused,
         )
 
     def _proxy(self, instance: str, verdict: Verdict, words: dict[str, Any]) -> Proxy:

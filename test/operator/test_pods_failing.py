@@ -3,7 +3,7 @@
 import pytest
 from twisted.logger import LogLevel, capturedLogs
 
-from isoproxy.kube.errors import ApiError, Forbidden
+from isoproxy.kube.errors import ApiError, Forbidden, ServerError
 from isoproxy.kube.resources import DEDICATED_SERVICES, ISOLATION_PODS, PODS, Json, Resource
 from test.fuzz.failures import told_in_lines
 from test.memoryapi import MemoryApi
@@ -83,6 +83,37 @@ def test_a_field_that_pods_have_not_got_there_is_told_and_not_left_out_without_a
     for field in ("spec.securityContext.capabilities", "spec.affinity.nodeAffinty"):
         assert f'unknown field "{field}"' in degraded["message"]
     assert world.all(PODS) == []
+
+
+@pytest.mark.parametrize("resource", [ISOLATION_PODS, PODS])
+def test_a_webhook_that_fails_at_once_holds_up_no_assignment_and_is_asked_ever_more_rarely(
+    world: World, resource: Resource
+) -> None:
+    services = [world.service(name, replicas=2) for name in ("s", "t", "u", "v")]
+    world.settle(2)
+
+    def broken(verb: str, about: Resource, name: str) -> None:
+        if verb == "create" and about is resource:
+            raise ServerError(500, message="failed calling webhook: no endpoints available")
+
+    world.api.before = broken
+    world.api.requests.clear()
+    for service in services:
+        name = service["metadata"]["name"]
+        world.do(world.hand.patch(DEDICATED_SERVICES, name, {"spec": {"replicas": 4}}, namespace="n"))
+    world.settle(60, step=0.25)
+    assert 3 * len(services) <= world.api.count("create", resource.plural) <= 40 * len(services)
+    for service in services:
+        world.proxy(service, f"proxy-of-{service['metadata']['name']}")
+    world.settle(1)
+    assert [len(world.assigned(f"proxy-of-{service['metadata']['name']}")) for service in services] == [2] * 4
+    world.api.before = lambda verb, about, name: None
+    for _ in range(45):
+        for service in services:
+            instance = f"proxy-of-{service['metadata']['name']}"
+            world.proxy(service, instance, held=str(len(world.assigned(instance))))
+        world.settle(1, step=0.25)
+    assert len(world.all(PODS)) == 4 * len(services)
 
 
 class Incomplete(MemoryApi):
