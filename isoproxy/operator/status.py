@@ -98,13 +98,9 @@ def _progressing(observed: Observed, planned: Plan) -> Condition:
         message = f"{observed.pacing.in_a_row} failures in a row: pods are made ever more rarely"
         return _condition("Progressing", "True", "BackingOff", message)
     changing = any(isinstance(action, MakePod | Recall) for action in planned.actions)
+    starting = any(entry.standing is Standing.STARTING for entry in planned.entries)
     put_off = observed.paused and planned.lacks
-    if (
-        changing
-        or put_off
-        or observed.unseen_pods
-        or any(entry.standing is Standing.STARTING for entry in planned.entries)
-    ):
+    if changing or starting or put_off or observed.unseen_pods:
         return _condition("Progressing", "True", "PoolFilling", "pods are being made")
     return _condition("Progressing", "False", "PoolFull", "the pool is as wanted")
 
