@@ -9,7 +9,7 @@ from test.simulation.world import World
 def creations_without_an_answer_at_the_ceiling(world: World) -> None:
     """Each of them may have made a pod: no more are made than there may be."""
     link = world.operators[0].api.link
-    for number in range(40):
+    for number in range(150):
         link.trouble = 0.4
         edit(world, "s0", replicas=0 if number % 2 else 4)
         if not world.run(2.0):
