@@ -7,6 +7,9 @@ Entry = dict[str, str]
 
 
 def entries(log: str) -> list[Entry]:
-    """Return the connections that have ended, by what a process has printed; other lines are left out, and what is half printed."""
+    """Return the connections that have ended, by what a process has printed.
+
+    Other lines are left out, and one that is half printed: it has no error yet.
+    """
     found = (re.search(r"service=\S+ client=\S+ .* error=\S+$", line) for line in log.splitlines())
     return [dict(field.split("=", 1) for field in line[0].split(" ")) for line in found if line]
