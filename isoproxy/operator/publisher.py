@@ -14,12 +14,12 @@ from isoproxy.kube.retry import full_jitter
 from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceStatus, InvalidService
 from isoproxy.model.metadata import ObjectMeta
 from isoproxy.model.parsing import dump
+from isoproxy.operator.backoff import MOST_BACKOFF
 from isoproxy.timesource import TimeSource
 
 log = txaio.make_logger()
 
 SECONDS_BETWEEN = 1.0
-MOST_BACKOFF = 30.0
 WRITES_AT_ONCE = 8
 """However slow they are: other requests are to have places in the client, too."""
 

@@ -66,7 +66,7 @@ def _over(observed: Observed, record: IsolationPod, pod: Pod | None, durations: 
         return EndReason.RELEASED
     if record.status.phase is Phase.RETURNED:
         return EndReason.RETURNED
-    if record.status.phase is Phase.IDLE and _verdict(observed, record).gone:
+    if record.status.phase is Phase.IDLE and verdict_of(observed, record).gone:
         return EndReason.PROXY_GONE
     if not record.assigned and _is_asked_for(observed, record):
         return EndReason.SURPLUS
@@ -94,7 +94,7 @@ def _lost(observed: Observed, record: IsolationPod, pod: Pod | None) -> bool:
     if record.status.phase is not Phase.IN_USE:
         return False
     # The connection of an expired proxy may go on, unless its pod has ended as well.
-    verdict = _verdict(observed, record)
+    verdict = verdict_of(observed, record)
     return verdict.gone or (verdict is Verdict.EXPIRED and pod is not None and _has_ended(record, pod))
 
 
@@ -108,7 +108,8 @@ def _moved(record: IsolationPod, pod: Pod) -> bool:
     return record.assigned and pod.status.pod_ip not in ("", record.spec.pod_ip)
 
 
-def _verdict(observed: Observed, record: IsolationPod) -> Verdict:
+def verdict_of(observed: Observed, record: IsolationPod) -> Verdict:
+    """Return what is known of the proxy that has an IsolationPod."""
     proxy = observed.proxies.get(record.spec.proxy)
     return proxy.verdict if proxy is not None else Verdict.ALIVE  # knowing nothing proves nothing
 
@@ -116,7 +117,7 @@ def _verdict(observed: Observed, record: IsolationPod) -> Verdict:
 def _assigned(observed: Observed, record: IsolationPod, pod: Pod | None, durations: Durations) -> Standing:
     if record.status.phase is Phase.IN_USE:
         return Standing.LOST if _lost(observed, record, pod) else Standing.IN_USE
-    if _verdict(observed, record) is Verdict.EXPIRED:
+    if verdict_of(observed, record) is Verdict.EXPIRED:
         return Standing.TAINTED
     # A proxy returns what is being deleted without being asked.
     if record.recalled or record.metadata.deletion_timestamp is not None:

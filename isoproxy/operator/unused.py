@@ -4,7 +4,7 @@ from isoproxy.model.isolationpod import Phase
 from isoproxy.operator.actions import EndReason
 from isoproxy.operator.liveness import Verdict
 from isoproxy.operator.observed import Observed
-from isoproxy.operator.standing import Entry, Standing
+from isoproxy.operator.standing import Entry, Standing, verdict_of
 
 
 def ended_unused(observed: Observed, entry: Entry) -> bool:
@@ -17,7 +17,8 @@ def ended_unused(observed: Observed, entry: Entry) -> bool:
         return entry.reason is EndReason.POD_ABSENT and not entry.record.assigned
     if entry.record.status.phase not in (Phase.IDLE, Phase.RETURNED):
         return False
-    if entry.reason is EndReason.POD_ENDED and entry.record.assigned and _is_silent(observed, entry.record.spec.proxy):
+    is_silent = verdict_of(observed, entry.record) is not Verdict.ALIVE
+    if entry.reason is EndReason.POD_ENDED and entry.record.assigned and is_silent:
         return False
     ended = entry.reason in (EndReason.POD_ENDED, EndReason.RETURNED)
     return ended and entry.pod.status.phase in ("Failed", "Succeeded")
@@ -34,8 +35,3 @@ def trouble(observed: Observed, entry: Entry) -> str:
     if not entry.record.assigned:
         return ailment.told if entry.standing in (Standing.STARTING, Standing.OVER) else ""
     return ailment.outline if ended_unused(observed, entry) else ""
-
-
-def _is_silent(observed: Observed, instance: str) -> bool:
-    proxy = observed.proxies.get(instance)
-    return proxy is not None and proxy.verdict is not Verdict.ALIVE

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from isoproxy.kube.errors import KubeError
 from isoproxy.model.parsing import InvalidObject
-from isoproxy.operator.setbacks import backoff
+from isoproxy.operator.backoff import backoff
 
 log = txaio.make_logger()
 

@@ -16,7 +16,8 @@ from isoproxy.kube.errors import ApiError, Forbidden, Invalid, KubeError, Unknow
 from isoproxy.kube.resources import DEDICATED_SERVICES, NAMESPACES, Resource
 from isoproxy.model.dedicatedservice import DedicatedService, DedicatedServiceStatus, parse_service
 from isoproxy.model.pod import Condition
-from isoproxy.operator.publisher import MOST_BACKOFF, SECONDS_BETWEEN, WRITES_AT_ONCE, Publisher
+from isoproxy.operator.backoff import MOST_BACKOFF
+from isoproxy.operator.publisher import SECONDS_BETWEEN, WRITES_AT_ONCE, Publisher
 from isoproxy.timesource import TimeSource
 from test.memoryapi import MemoryApi, make_core
 from test.operator.reconciling import World

@@ -7,7 +7,8 @@ import pytest
 from isoproxy.kube.errors import ApiError, NotSent, ServerError, UnknownOutcome
 from isoproxy.model.dedicatedservice import DedicatedServiceStatus
 from isoproxy.operator import status
-from isoproxy.operator.setbacks import MOST_BACKOFF, MOST_BACKOFF_UNREACHED, Setbacks
+from isoproxy.operator.backoff import MOST_BACKOFF, MOST_BACKOFF_UNREACHED
+from isoproxy.operator.setbacks import Setbacks
 from test.operator.builders import Scene, made
 
 BROKEN = ServerError(500, message="failed calling webhook")

@@ -55,7 +55,7 @@ def _end_unrecorded(stack: ExitStack) -> None:
     over = standing._over
 
     def at_once(observed: Any, record: IsolationPod, *rest: Any) -> EndReason | None:
-        if record.status.phase is Phase.IN_USE and standing._verdict(observed, record).gone:
+        if record.status.phase is Phase.IN_USE and standing.verdict_of(observed, record).gone:
             return EndReason.PROXY_GONE
         return over(observed, record, *rest)
 
@@ -67,7 +67,7 @@ def _end_in_silence(stack: ExitStack) -> None:
     over = standing._over
 
     def at_once(observed: Any, record: IsolationPod, *rest: Any) -> EndReason | None:
-        if record.status.phase is Phase.IDLE and standing._verdict(observed, record) is Verdict.EXPIRED:
+        if record.status.phase is Phase.IDLE and standing.verdict_of(observed, record) is Verdict.EXPIRED:
             return EndReason.PROXY_GONE
         return over(observed, record, *rest)
 
