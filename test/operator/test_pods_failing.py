@@ -1,5 +1,7 @@
 """Pods that fail, and that are not even taken: how often the control loop tries, and what it says of them."""
 
+from collections.abc import Callable
+
 import pytest
 from twisted.logger import LogLevel, capturedLogs
 
@@ -8,6 +10,23 @@ from isoproxy.kube.resources import DEDICATED_SERVICES, ISOLATION_PODS, PODS, Js
 from test.fuzz.failures import told_in_lines
 from test.memoryapi import MemoryApi
 from test.operator.reconciling import World, names_of
+
+
+def go_on(world: World, service: Json, seconds: int, *, held: int | None = None) -> None:
+    """Let time pass for a proxy that says each second how much it has in stock: all that it was given, or ``held``."""
+    for _ in range(seconds):
+        world.proxy(service, "pod-1", held=str(len(world.assigned("pod-1")) if held is None else held))
+        world.settle(1, step=0.25)
+
+
+def refuse(world: World, resource: Resource, error: Callable[[str], ApiError]) -> None:
+    """Let the API server refuse to make any object of a kind, with what ``error`` makes of its name."""
+
+    def refused(verb: str, about: Resource, name: str) -> None:
+        if verb == "create" and about is resource:
+            raise error(name)
+
+    world.api.before = refused
 
 
 def test_failing_pods_are_made_ever_more_rarely_and_the_service_says_why(world: World) -> None:
@@ -31,44 +50,29 @@ def test_failing_pods_are_made_ever_more_rarely_and_the_service_says_why(world: 
 def test_a_quota_that_refuses_pods_slows_their_making_and_holds_up_nothing_else(world: World) -> None:
     service = world.service(replicas=2)
     world.settle()
-
-    def full(verb: str, resource: Resource, name: str) -> None:
-        if verb == "create" and resource is PODS:
-            raise Forbidden(403, message=f'pods "{name}" is forbidden: exceeded quota')
-
-    world.api.before = full
+    refuse(world, PODS, lambda name: Forbidden(403, message=f'pods "{name}" is forbidden: exceeded quota'))
     world.api.requests.clear()
     world.do(world.hand.patch(DEDICATED_SERVICES, "s", {"spec": {"replicas": 4}}, namespace="n"))
     world.settle(5)
     world.proxy(service, "pod-1")
     world.settle(1)
     assert len(world.assigned("pod-1")) == 2
-    for _ in range(60):
-        world.proxy(service, "pod-1", held="2")
-        world.settle(1, step=0.25)
+    go_on(world, service, 60, held=2)
     tried = [name for verb, resource, name in world.api.requests if verb == "create" and resource == "pods"]
     assert 2 <= len(tried) <= 16
     degraded = world.condition("Degraded")
     assert degraded["reason"] == "PodsFailing"
     assert degraded["message"].endswith('the API server did not take the Pod: pods "s-*" is forbidden: exceeded quota')
     world.api.before = lambda verb, resource, name: None
-    for _ in range(120):
-        world.proxy(service, "pod-1", held=str(len(world.assigned("pod-1"))))
-        world.settle(1, step=0.25)
+    go_on(world, service, 120)
     assert len(world.all(PODS)) == len(world.all(ISOLATION_PODS)) == 4
 
 
 def test_why_pods_fail_to_be_made_is_told(world: World) -> None:
     """Of a webhook that fails nobody knows whether it is for long: it is tried again as any other failure."""
-
-    def broken(verb: str, resource: Resource, name: str) -> None:
-        if verb == "create" and resource is PODS:
-            raise ApiError(500, message=f"failed calling webhook of {name}")
-
-    world.api.before = broken
+    refuse(world, PODS, lambda name: ApiError(500, message=f"failed calling webhook of {name}"))
     world.service(replicas=2)
-    for _ in range(60):
-        world.settle(1, step=0.25)
+    world.settle(60, step=0.25)
     degraded = world.condition("Degraded")
     assert degraded["reason"] == "PodsFailing"
     assert degraded["message"].endswith("the API server did not take the Pod: failed calling webhook of s-*")
@@ -76,8 +80,7 @@ def test_why_pods_fail_to_be_made_is_told(world: World) -> None:
 
 def test_a_field_that_pods_have_not_got_there_is_told_and_not_left_out_without_a_word(world: World) -> None:
     world.service(replicas=1, securityContext={"capabilities": {"drop": ["ALL"]}}, affinity={"nodeAffinty": {}})
-    for _ in range(60):
-        world.settle(1, step=0.25)
+    world.settle(60, step=0.25)
     degraded = world.condition("Degraded")
     assert degraded["reason"] == "PodsFailing"
     for field in ("spec.securityContext.capabilities", "spec.affinity.nodeAffinty"):
@@ -91,12 +94,7 @@ def test_a_webhook_that_fails_at_once_holds_up_no_assignment_and_is_asked_ever_m
 ) -> None:
     services = [world.service(name, replicas=2) for name in ("s", "t", "u", "v")]
     world.settle(2)
-
-    def broken(verb: str, about: Resource, name: str) -> None:
-        if verb == "create" and about is resource:
-            raise ServerError(500, message="failed calling webhook: no endpoints available")
-
-    world.api.before = broken
+    refuse(world, resource, lambda name: ServerError(500, message="failed calling webhook: no endpoints available"))
     world.api.requests.clear()
     for service in services:
         name = service["metadata"]["name"]
@@ -140,17 +138,14 @@ def test_a_quota_that_refuses_isolation_pods_slows_their_making_and_holds_up_not
     world.proxy(service, "pod-1", held="0")
     world.settle(5)
     [used, _] = world.assigned("pod-1")
-
-    def full(verb: str, resource: Resource, name: str) -> None:
-        if verb == "create" and resource is ISOLATION_PODS:
-            raise Forbidden(403, message=f'isolationpods.soh.re "{name}" is forbidden: exceeded quota')
-
-    world.api.before = full
+    refuse(
+        world,
+        ISOLATION_PODS,
+        lambda name: Forbidden(403, message=f'isolationpods.soh.re "{name}" is forbidden: exceeded quota'),
+    )
     world.api.requests.clear()
     world.do(world.hand.patch(DEDICATED_SERVICES, "s", {"spec": {"replicas": 4}}, namespace="n"))
-    for _ in range(60):
-        world.proxy(service, "pod-1", held="2")
-        world.settle(1, step=0.25)
+    go_on(world, service, 60, held=2)
     assert 2 <= world.api.count("create", "isolationpods") <= 16
     degraded = world.condition("Degraded")
     assert degraded["reason"] == "PodsFailing"
@@ -161,30 +156,19 @@ def test_a_quota_that_refuses_isolation_pods_slows_their_making_and_holds_up_not
     world.settle(0.5)
     assert used["metadata"]["name"] not in names_of(world.all(ISOLATION_PODS))
     world.api.before = lambda verb, resource, name: None
-    for _ in range(120):
-        world.proxy(service, "pod-1", held=str(len(world.assigned("pod-1"))))
-        world.settle(1, step=0.25)
+    go_on(world, service, 120)
     assert len(world.all(PODS)) == len(world.all(ISOLATION_PODS)) == 4
 
 
 def test_failures_are_told_as_long_as_pods_are_lacked_and_are_remembered_for_the_next(world: World) -> None:
     service = world.service(replicas=1)
     world.proxy(service, "pod-1", held="0")
-
-    def full(verb: str, resource: Resource, name: str) -> None:
-        if verb == "create" and resource is PODS:
-            raise Forbidden(403, message="exceeded quota")
-
-    world.api.before = full
-    for _ in range(60):
-        world.proxy(service, "pod-1", held="0")
-        world.settle(1, step=0.25)
+    refuse(world, PODS, lambda name: Forbidden(403, message="exceeded quota"))
+    go_on(world, service, 60, held=0)
     assert world.condition("Degraded")["reason"] == "PodsFailing"
     assert world.condition("Progressing")["reason"] == "BackingOff"
     world.do(world.hand.patch(DEDICATED_SERVICES, "s", {"spec": {"replicas": 0}}, namespace="n"))
-    for _ in range(15):
-        world.proxy(service, "pod-1", held="0")
-        world.settle(1, step=0.25)
+    go_on(world, service, 15, held=0)
     assert world.condition("Degraded")["status"] == "False"
     assert world.condition("Progressing")["reason"] == "PoolFull"
     world.do(world.hand.patch(DEDICATED_SERVICES, "s", {"spec": {"replicas": 8}}, namespace="n"))
